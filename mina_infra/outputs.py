@@ -1,0 +1,97 @@
+"""The outputs document: the only contract between deployment and operation.
+
+It is exported by the stack, is complete before anything runs (peer ids come from the spec, addresses are fixed),
+holds no secret, and is versioned: fields are added with a default, never renamed or removed within one schema number.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+SCHEMA = 1
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True, extra="ignore"
+    )
+
+
+class NodeOutput(_Model):
+    """One expected node: a pod of this name's Deployment must exist, whatever happens to answer."""
+
+    name: str
+    role: str = Field(description="seed, block-producer, snark-coordinator, snark-worker, archive, plain, or a bot")
+    group: str
+    stake: float = Field(default=0.0, description="Share of the total stake in percent; 0 for nodes without a key")
+    container: str = Field(default="mina", description="The container that runs the node's main program")
+    ports: dict[str, int] = Field(default_factory=dict, description="Container ports by name: graphql, p2p, ...")
+    peer_id: str | None = Field(default=None, description="libp2p identity, where the spec fixes one")
+
+
+class SeedOutput(_Model):
+    """One published entry point."""
+
+    name: str
+    host: str
+    port: int
+    peer_id: str
+    multiaddress: str
+
+
+class ClaimOutput(_Model):
+    """One PersistentVolumeClaim."""
+
+    name: str
+    kind: str
+    node: str | None = Field(default=None, description="The node that owns it; None for one shared by the testnet")
+    size_gib: int = Field(description="What the provider provisions and bills, in GiB")
+    storage_class: str
+    access_mode: str
+    retention: Literal["delete", "retain"]
+
+
+class ChainOutput(_Model):
+    """The constants by which the chain is judged."""
+
+    slot_ms: int = Field(description="Length of a slot in milliseconds")
+    k: int = Field(description="Depth of finality in blocks")
+    active_slots: float = Field(default=0.75, description="f: the chance that a slot has a leader at full stake")
+
+
+class Thresholds(_Model):
+    """What still counts as healthy; sources beside each number."""
+
+    fork_depth: int = Field(default=8, description="Blocks; at or above is a failure (Mina's MediumFork alert)")
+    behind_blocks: int = Field(default=2, description="Blocks behind the best tip that are still in sync")
+    synced_share: float = Field(default=0.9, description="Share of daemons at the tip below which sync fails")
+    production_window: int = Field(default=20, description="Finished slots judged for block production")
+    production_error: float = Field(default=1e-3, description="Chance of a false alarm of one production test")
+
+
+class OutputsDocument(_Model):
+    """What a stack exports under the name `testnet`."""
+
+    schema_: Literal[1] = Field(default=1, alias="schema")
+    testnet: str
+    era: int
+    namespace: str
+    nodes: list[NodeOutput]
+    seeds: list[SeedOutput]
+    claims: list[ClaimOutput]
+    images: dict[str, str] = Field(description="Image by purpose: daemon, archive, postgres, ...")
+    chain: ChainOutput
+    thresholds: Thresholds = Field(default_factory=Thresholds)
+    post_deploy: list[str] = Field(default_factory=list, description="Steps of `mina-infra post-deploy`, in order")
+
+    def to_json_value(self) -> dict[str, Any]:
+        """The document as plain JSON data, keys in camelCase."""
+        value: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
+        return value
+
+    def daemons(self) -> list[NodeOutput]:
+        """The nodes that run a Mina daemon and so answer GraphQL."""
+        return [node for node in self.nodes if "graphql" in node.ports]
