@@ -177,7 +177,7 @@ class KubeApi:
                 f"the cluster at {self.config.cluster.server} does not answer ({type(error).__name__}: {error})"
             ) from error
         if response.status_code >= 400:
-            raise _status_error(response.status_code, response.text)
+            raise status_error(response.status_code, response.text)
         answer: Manifest = response.json() if response.content else {}
         return answer
 
@@ -288,7 +288,7 @@ class KubeApi:
             async with self.http.stream("GET", kind.path(namespace), params=params, timeout=timeout) as response:
                 if response.status_code >= 400:
                     await response.aread()
-                    raise _status_error(response.status_code, response.text)
+                    raise status_error(response.status_code, response.text)
                 async for line in response.aiter_lines():
                     if not line:
                         continue
@@ -302,7 +302,8 @@ class KubeApi:
             return
 
 
-def _status_error(code: int, text: str) -> ApiStatusError:
+def status_error(code: int, text: str) -> ApiStatusError:
+    """The error that an answer of the API server means, whether or not its body is a Status object."""
     try:
         status = json.loads(text)
         return ApiStatusError(code, str(status.get("reason", "")), str(status.get("message", text)))

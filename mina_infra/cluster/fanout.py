@@ -1,0 +1,42 @@
+"""Asking many at once without drowning the API server, and without one silent item delaying the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from mina_infra.errors import ClusterError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class NoAnswerError(ClusterError):
+    """Nothing came within the time that one item may take."""
+
+
+async def gather_bounded(
+    items: Iterable[T], ask: Callable[[T], Awaitable[R]], *, limit: int, per_item_timeout: float
+) -> list[R | ClusterError]:
+    """Ask for every item, at most `limit` at a time; the answers in the order of the items.
+
+    An item that fails gives its ClusterError as a value, one that takes longer than `per_item_timeout` seconds a
+    NoAnswerError: a TaskGroup would cancel the siblings of the first failure. Any other exception is a defect of ours
+    and propagates.
+    """
+    slots = asyncio.Semaphore(limit)
+
+    async def one(item: T) -> R | ClusterError:
+        async with slots:
+            try:
+                async with asyncio.timeout(per_item_timeout):
+                    return await ask(item)
+            except TimeoutError:
+                return NoAnswerError(f"no answer within {per_item_timeout:g} s")
+            except ClusterError as error:
+                return error
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(item)) for item in items]
+    return [task.result() for task in tasks]

@@ -1,0 +1,145 @@
+"""HTTP to one port of a pod through the API server's port-forward.
+
+The road for ports that listen on the pod's loopback only, as Mina's full GraphQL port does, and the only one that
+kwok's pods have (nothing answers at their addresses).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import h11
+
+from mina_infra.cluster.api import POD, KubeApi
+from mina_infra.cluster.retry import DroppedError
+from mina_infra.cluster.socket import Frames, with_frames
+from mina_infra.errors import ClusterError
+
+PROTOCOL = "v4.channel.k8s.io"
+DATA, ERROR = 0, 1
+MAX_BODY = 16 << 20
+
+
+class PortRefusedError(ClusterError):
+    """The pod exists, but nothing accepted the connection at its port."""
+
+
+class BadReplyError(ClusterError):
+    """What came back is not the answer that was asked for: broken HTTP, an error status, or too much of it."""
+
+
+@dataclass(frozen=True)
+class HttpReply:
+    """The status code and the whole body of one answer."""
+
+    status: int
+    body: bytes
+
+
+async def http_over_portforward(
+    api: KubeApi,
+    namespace: str,
+    pod: str,
+    port: int,
+    *,
+    method: str = "GET",
+    target: str = "/",
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    max_body: int = MAX_BODY,
+) -> HttpReply:
+    """One HTTP/1.1 exchange with `port` of the pod.
+
+    Raises ApiStatusError (no such pod, forbidden), PortRefusedError, BadReplyError, DroppedError. No timeout of its own.
+    """
+
+    async def talk(frames: Frames) -> HttpReply:
+        return await _exchange(frames, request, body, max_body)
+
+    every = {"Host": "localhost", "Connection": "close", "Accept": "*/*", **(headers or {})}
+    if body:
+        every["Content-Length"] = str(len(body))
+    request = h11.Request(method=method, target=target, headers=list(every.items()))
+    path = POD.path(namespace, pod, "portforward")
+    return await with_frames(api, path, [("ports", str(port))], [PROTOCOL], talk)
+
+
+async def _exchange(frames: Frames, request: h11.Request, body: bytes, max_body: int) -> HttpReply:
+    connection = h11.Connection(h11.CLIENT)
+    stream = _ForwardedStream(frames)
+    await frames.send(DATA, _bytes(connection.send(request)))
+    if body:
+        await frames.send(DATA, _bytes(connection.send(h11.Data(data=body))))
+    connection.send(h11.EndOfMessage())
+    try:
+        return await _read_reply(connection, stream, max_body)
+    except h11.RemoteProtocolError as error:
+        raise BadReplyError(f"the reply is not HTTP: {error}") from error
+
+
+async def _read_reply(connection: h11.Connection, stream: _ForwardedStream, max_body: int) -> HttpReply:
+    status = 0
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            connection.receive_data(await stream.read())
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+        elif isinstance(event, h11.Data):
+            parts.append(bytes(event.data))
+            size += len(event.data)
+            if size > max_body:
+                raise BadReplyError(f"the reply is larger than {max_body} bytes")
+        elif isinstance(event, h11.EndOfMessage):
+            return HttpReply(status, b"".join(parts))
+        elif isinstance(event, h11.ConnectionClosed):
+            raise DroppedError("the pod closed the connection without an answer")
+
+
+class _ForwardedStream:
+    """The data channel of one forwarded port."""
+
+    def __init__(self, frames: Frames) -> None:
+        self._frames = frames
+        self._opened: set[int] = set()
+
+    async def read(self) -> bytes:
+        """The next bytes; empty at the end. Raises PortRefusedError when the error channel speaks."""
+        while True:
+            frame = await self._frames.receive()
+            if frame is None:
+                return b""
+            channel, data = frame
+            if channel not in self._opened:
+                # The first frame of each channel repeats the port number in two bytes.
+                self._opened.add(channel)
+                data = data[2:]
+            if channel == ERROR and data:
+                raise PortRefusedError(data.decode(errors="replace").strip())
+            if channel == DATA and data:
+                return data
+
+
+def _bytes(data: bytes | None) -> bytes:
+    return data or b""
+
+
+async def post_json(
+    api: KubeApi, namespace: str, pod: str, port: int, target: str, body: bytes, *, timeout: float
+) -> bytes:
+    """POST of JSON; the body of a 2xx answer. Raises as `http_over_portforward`, and BadReplyError for another status."""
+    try:
+        async with asyncio.timeout(timeout):
+            reply = await http_over_portforward(
+                api, namespace, pod, port,
+                method="POST", target=target, headers={"Content-Type": "application/json"}, body=body,
+            )  # fmt: skip
+    except TimeoutError as error:
+        raise DroppedError(f"no complete answer from {pod}:{port} within {timeout:g} s") from error
+    if not 200 <= reply.status < 300:
+        raise BadReplyError(f"HTTP {reply.status}: {reply.body[:200].decode(errors='replace')}")
+    return reply.body

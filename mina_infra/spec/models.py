@@ -1,0 +1,228 @@
+"""The document of a testnet: what a user writes under `mina-infra:testnet` in a stack file.
+
+Fields are written in camelCase in YAML and accepted in snake_case from Python. All values are plain data: what decides
+how many objects exist, and their names, is known before anything runs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from mina_infra.outputs import Thresholds
+from mina_infra.spec.roles import AccessMode, DiskType, Role, VolumeKind
+from mina_infra.spec.values import Duration, Size
+
+DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")]
+PeerId = Annotated[str, StringConstraints(pattern=r"^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$")]
+ImageRef = Annotated[str, StringConstraints(pattern=r"^[^\s@]+(@sha256:[0-9a-f]{64})?$", min_length=1)]
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True, extra="forbid",
+        use_attribute_docstrings=True,
+    )  # fmt: skip
+
+
+class Provider(StrEnum):
+    """Where a cluster runs; `local` is the embedded cluster."""
+
+    GKE = "gke"
+    EKS = "eks"
+    AKS = "aks"
+    LOCAL = "local"
+
+
+class Retention(StrEnum):
+    """Whether volumes outlive the deployment: one switch for reclaim policy and protection together."""
+
+    DELETE = "delete"
+    RETAIN = "retain"
+
+
+class Target(_Model):
+    """The cluster's provider and place."""
+
+    provider: Provider
+    """gke, eks, aks or local."""
+    region: str
+    """Region of the cluster; part of the storage class names for humans."""
+    zones: tuple[str, ...] = ()
+    """Zones in which volumes may be made; empty means all zones of the cluster."""
+    replication: Literal["zonal", "regional"] = "zonal"
+    """regional keeps a copy of each block volume in two zones."""
+    networks: tuple[str, ...] = ("10.0.0.0/8",)
+    """Pod and Service address ranges (CIDR) of the cluster: daemons trust and dial private addresses only in these."""
+
+
+class Ledger(_Model):
+    """Where the genesis artefacts come from."""
+
+    source: Literal["shared-claim", "config-map"] = "shared-claim"
+    """shared-claim: one claim, filled once by a Job, read by all. config-map: all in the runtime config (1 MiB)."""
+    image: ImageRef | None = None
+    """Image whose /genesis directory the filling Job copies; pinned by digest."""
+    digest: Digest | None = None
+    """Digest that the filled directory must have; the Job checks it."""
+
+
+class Genesis(_Model):
+    """The chain that this era runs."""
+
+    runtime_config: str
+    """The daemon's runtime config: a JSON file (relative to the stack file), or the JSON text itself."""
+    ledger: Ledger = Ledger()
+    """Genesis ledger, proof and epoch ledger."""
+
+    def config(self) -> dict[str, Any]:
+        """The runtime config as data; `runtime_config` must be the text (see `TestnetSpec.with_files`)."""
+        value: dict[str, Any] = json.loads(self.runtime_config)
+        return value
+
+
+class VolumeOverride(_Model):
+    """What to change about one kind of volume; what is left out stays as in the role table."""
+
+    type: DiskType | None = None
+    """ssd, balanced, standard (block disks) or shared (file backend)."""
+    size: Size | None = None
+    """Requested capacity; providers round up. Growing is in place, shrinking is refused."""
+    access_mode: AccessMode | None = None
+    """Exactly one mode. ReadWriteOncePod for one node's state."""
+
+
+class Resources(_Model):
+    """Requests of the node's main container."""
+
+    cpu: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?m?$")] | None = None
+    """Cores, as Kubernetes writes them: 2, 500m."""
+    memory: Size | None = None
+    """Memory: 8Gi. (512m would be half a byte.)"""
+
+
+class Identity(_Model):
+    """A fixed libp2p identity: the peer id is known before anything runs, its key lies in a Secret."""
+
+    peer_id: PeerId
+    """libp2p peer id, 12D3KooW..."""
+    address: str | None = None
+    """Fixed public address or DNS name. Without one the node is reached by its Service's name inside the cluster."""
+
+
+class NodeGroup(_Model):
+    """Nodes that differ only in their number: group `whale` with count 2 is whale-1 and whale-2."""
+
+    role: Role
+    """What the nodes do."""
+    group: DnsLabel | None = None
+    """Name of the group, prefix of the nodes' names; the role when left out."""
+    count: Annotated[int, Field(ge=1, le=500)] = 1
+    """How many nodes. Raising it adds nodes at the end and touches no other."""
+    stake: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Share of the total stake of each node, in percent."""
+    bots: tuple[Literal["user-agent", "faucet", "echo"], ...] = ()
+    """Bots beside each node of this group (block producers only)."""
+    identities: tuple[Identity, ...] = ()
+    """Fixed identities, in the order of the nodes; required for seeds."""
+    volumes: dict[VolumeKind, VolumeOverride] = Field(default_factory=dict)
+    """Changes to the volumes of this group."""
+    resources: Resources = Resources()
+    """Requests of the main container; the role's default when left out."""
+
+    @property
+    def name(self) -> str:
+        return self.group or self.role.value
+
+    def node_names(self) -> tuple[str, ...]:
+        return tuple(f"{self.name}-{index}" for index in range(1, self.count + 1))
+
+
+class Images(_Model):
+    """Images of what is not the daemon."""
+
+    archive: ImageRef | None = None
+    """Archive process; needed with archive nodes."""
+    postgres: ImageRef = "postgres:16-alpine"
+    """Database of the archive nodes."""
+    user_agent: ImageRef | None = None
+    """Needed where a user agent runs."""
+    bots: ImageRef | None = None
+    """Faucet and echo; needed where one of them runs."""
+    init: ImageRef = "busybox:1.36"
+    """Small image with a shell, for init containers and Jobs."""
+
+
+class ThresholdsSpec(Thresholds):
+    """The thresholds that a user changes; a misspelt one is an error here, unlike in an outputs document."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+PostDeployStep = Literal["verify", "publish"]
+
+
+class TestnetSpec(_Model):
+    """One testnet: everything that is deployed and judged follows from this document."""
+
+    __test__ = False  # not a test class, whatever its name looks like to pytest
+
+    name: DnsLabel
+    """Name of the testnet and of its namespace."""
+    era: Annotated[int, Field(ge=1, le=9999)] = 1
+    """One genesis. A new era is a new chain on new volumes; names, identities and addresses stay."""
+    target: Target
+    """Where it runs."""
+    image: ImageRef
+    """The daemon's image; pin it by digest where it matters."""
+    daemon_version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+(\.\d+)?.*$")] | None = None
+    """Mina release of `image`, e.g. 3.0.1: decides the daemon's flags. Read from the image's tag when left out."""
+    images: Images = Images()
+    """Other images."""
+    retention: Retention = Retention.DELETE
+    """delete: volumes go with the deployment. retain: they are kept and protected."""
+    ttl: Duration | None = None
+    """How long the testnet is meant to live."""
+    owner: str | None = None
+    """Who answers for it; an annotation on the namespace."""
+    genesis: Genesis
+    """The chain of this era."""
+    volumes: dict[VolumeKind, VolumeOverride] = Field(default_factory=dict)
+    """Changes to volumes by kind, for all nodes."""
+    nodes: Annotated[tuple[NodeGroup, ...], Field(min_length=1)]
+    """The nodes, as groups."""
+    thresholds: ThresholdsSpec = ThresholdsSpec()
+    """What still counts as healthy."""
+    post_deploy: tuple[PostDeployStep, ...] = ("verify",)
+    """What `mina-infra post-deploy` does, in order."""
+
+    def with_files(self, base: Path) -> TestnetSpec:
+        """The same spec with the runtime config's text in place of its file name. Raises OSError, ValueError."""
+        text = self.genesis.runtime_config
+        if not text.lstrip().startswith("{"):
+            text = (base / text).read_text()
+        text = json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+        genesis = self.genesis.model_copy(update={"runtime_config": text})
+        return self.model_copy(update={"genesis": genesis})
+
+    @property
+    def namespace(self) -> str:
+        return self.name
+
+    def groups_of(self, role: Role) -> tuple[NodeGroup, ...]:
+        return tuple(group for group in self.nodes if group.role == role)
+
+
+def tag_version(image: str) -> str | None:
+    """The Mina release that an image's tag begins with, or None: `mina-daemon:3.0.1-abc` is 3.0.1."""
+    name = image.split("@", 1)[0].rsplit("/", 1)[-1]
+    _, _, tag = name.partition(":")
+    match = re.match(r"v?(\d+\.\d+(?:\.\d+)?(?:-beta\d*)?)", tag)
+    return match[1] if match else None

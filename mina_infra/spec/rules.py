@@ -1,0 +1,201 @@
+"""Rules of the document that need no provider: what the models' types cannot say. Each yields issues, none raises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mina_infra.spec.errors import Issue
+from mina_infra.spec.models import NodeGroup, TestnetSpec, tag_version
+from mina_infra.spec.roles import ROLES, VOLUMES, Backing, Role, VolumeKind
+
+LONGEST_NODE_NAME = 40
+"""Characters; leaves room for the longest suffix (`-runtime-state-e9999`) within a name of 63."""
+
+OWN_CLAIMS = (VolumeKind.RUNTIME_STATE, VolumeKind.POSTGRES_STATE, VolumeKind.GENESIS_LEDGER)
+
+
+def check(spec: TestnetSpec) -> Iterator[Issue]:
+    """All issues of a document whose fields are well-formed."""
+    yield from _network(spec)
+    yield from _names(spec)
+    yield from _images(spec)
+    yield from _volumes(spec)
+    for index, group in enumerate(spec.nodes):
+        yield from _group(group, ("nodes", index))
+
+
+def _network(spec: TestnetSpec) -> Iterator[Issue]:
+    if not spec.groups_of(Role.SEED):
+        yield Issue(
+            ("nodes",),
+            "no seed: a daemon that is not a seed refuses to start without somebody to contact.",
+            "Add {role: seed, count: 2, identities: [{peerId: ...}, {peerId: ...}]}.",
+        )
+    workers, coordinators = spec.groups_of(Role.SNARK_WORKER), spec.groups_of(Role.SNARK_COORDINATOR)
+    count = sum(group.count for group in coordinators)
+    if workers and not coordinators:
+        yield Issue(
+            ("nodes", spec.nodes.index(workers[0])),
+            "snark workers without a snark-coordinator: nobody would hand out work.",
+            "Add {role: snark-coordinator}.",
+        )
+    if coordinators and not workers:
+        yield Issue(
+            ("nodes", spec.nodes.index(coordinators[0])),
+            "a snark coordinator without workers proves nothing.",
+            "Add {role: snark-worker, count: 1} or more.",
+        )
+    if count > 1:
+        yield Issue(
+            ("nodes", spec.nodes.index(coordinators[-1])),
+            f"{count} snark coordinators; workers dial exactly one.",
+            "Keep one {role: snark-coordinator} and raise the count of the workers.",
+        )
+    stake = sum(group.stake * group.count for group in spec.nodes)
+    if stake > 100 + 1e-6:
+        yield Issue(
+            ("nodes",),
+            f"the nodes' stakes add up to {stake:g} percent; at most 100 exist (stake is per node, times count).",
+            "Lower `stake` or `count` of a group.",
+        )
+    if stake == 0:
+        yield Issue(
+            ("nodes",),
+            "no node holds stake: no block would ever be produced.",
+            "Give a block-producer group `stake`, in percent of the total, for each node.",
+        )
+
+
+def _names(spec: TestnetSpec) -> Iterator[Issue]:
+    owner: dict[str, int] = {}
+    for index, group in enumerate(spec.nodes):
+        clash = next((name for name in group.node_names() if name in owner), None)
+        if clash:
+            yield Issue(
+                ("nodes", index),
+                f"two nodes are named '{clash}': nodes[{owner[clash]}] and nodes[{index}].",
+                "Give one of the groups its own `group` name.",
+            )
+        for name in group.node_names():
+            owner.setdefault(name, index)
+            if len(name) > LONGEST_NODE_NAME:
+                yield Issue(
+                    ("nodes", index, "group"),
+                    f"'{name}' has {len(name)} characters; node names here may have {LONGEST_NODE_NAME}.",
+                    "Shorten the group's name.",
+                )
+                break
+    peers: dict[str, str] = {}
+    for index, group in enumerate(spec.nodes):
+        for place, identity in enumerate(group.identities):
+            first = peers.setdefault(identity.peer_id, f"nodes[{index}].identities[{place}]")
+            if first != f"nodes[{index}].identities[{place}]":
+                yield Issue(
+                    ("nodes", index, "identities", place, "peerId"),
+                    f"peer id {identity.peer_id} is already the identity of {first}.",
+                    "Every node needs a libp2p key of its own.",
+                )
+
+
+def _images(spec: TestnetSpec) -> Iterator[Issue]:
+    wanted = {bot for group in spec.nodes for bot in group.bots} | {group.role.value for group in spec.nodes}
+    needs = (
+        ("archive", spec.images.archive, {"archive"}),
+        ("userAgent", spec.images.user_agent, {"user-agent"}),
+        ("bots", spec.images.bots, {"faucet", "echo"}),
+    )
+    for field, image, users in needs:
+        if image is None and users & wanted:
+            yield Issue(
+                ("images", field),
+                f"no image for {', '.join(sorted(users & wanted))}.",
+                f"Set images.{field}.",
+            )
+    if spec.daemon_version is None and tag_version(spec.image) is None:
+        yield Issue(
+            ("image",),
+            f"'{spec.image}' does not tell the daemon's release, which decides the flags that it accepts.",
+            "Set daemonVersion, for example daemonVersion: 3.0.1.",
+        )
+    ledger = spec.genesis.ledger
+    if ledger.image is not None and "@sha256:" not in ledger.image:
+        yield Issue(
+            ("genesis", "ledger", "image"),
+            f"image '{ledger.image}' has a tag; a genesis artifact must be pinned by digest (@sha256:...).",
+            "Take the digest that the registry printed when the image was pushed.",
+        )
+    if ledger.source == "shared-claim" and ledger.image is None:
+        yield Issue(
+            ("genesis", "ledger", "image"),
+            "source shared-claim needs the image that holds /genesis.",
+            "Set genesis.ledger.image, or source: config-map when the ledger is inside the runtime config.",
+        )
+
+
+def _volumes(spec: TestnetSpec) -> Iterator[Issue]:
+    places = [(("volumes",), spec.volumes)]
+    places += [(("nodes", index, "volumes"), group.volumes) for index, group in enumerate(spec.nodes)]  # type: ignore[misc]
+    for path, overrides in places:
+        for kind in overrides:
+            if kind not in OWN_CLAIMS:
+                yield Issue((*path, kind.value), *_no_claim(kind))
+
+
+def _no_claim(kind: VolumeKind) -> tuple[str, str]:
+    backing = VOLUMES[kind].backing
+    if backing is Backing.SECRET:
+        return (
+            "wallet keys are Secrets: a claim would be rounded up to 1 GiB and keep keys in plain text on a disk.",
+            "Remove this entry.",
+        )
+    if backing is Backing.CONFIG_MAP:
+        return "the daemon's config is a ConfigMap named by its content, not a claim.", "Remove this entry."
+    return (
+        f"{kind.value} lies on the volume of genesis-ledger: one artefact set for each genesis.",
+        "Change volumes.genesis-ledger instead.",
+    )
+
+
+def _group(group: NodeGroup, path: tuple[str | int, ...]) -> Iterator[Issue]:
+    info = ROLES[group.role]
+    if group.stake and not info.stakes:
+        yield Issue(
+            (*path, "stake"),
+            f"a {group.role.value} cannot hold stake; only block producers do.",
+            "Remove `stake`, or make it a block-producer group.",
+        )
+    if group.bots and group.role is not Role.BLOCK_PRODUCER:
+        yield Issue(
+            (*path, "bots"),
+            f"bots stand beside a block producer, whose accounts they use; this group is {group.role.value}.",
+            "Move `bots` to a block-producer group, or add the bot as a role of its own.",
+        )
+    if group.role is Role.SEED and len(group.identities) != group.count:
+        yield Issue(
+            (*path, "identities"),
+            f"{group.count} seeds but {len(group.identities)} identities: every other node dials a seed's peer id, "
+            "so each needs its own, fixed one.",
+            "List one {peerId: 12D3KooW...} for each seed (`mina libp2p generate-keypair` prints it).",
+        )
+    elif len(group.identities) > group.count:
+        yield Issue(
+            (*path, "identities"),
+            f"{len(group.identities)} identities for {group.count} nodes.",
+            "Raise `count` or remove identities at the end.",
+        )
+    if group.identities and not info.daemon:
+        yield Issue((*path, "identities"), f"a {group.role.value} has no libp2p identity.", "Remove `identities`.")
+    for kind in group.volumes:
+        if kind in OWN_CLAIMS and VOLUMES[kind].shared:
+            yield Issue(
+                (*path, "volumes", kind.value),
+                f"{kind.value} is shared by the whole testnet; it cannot differ for one group.",
+                f"Set volumes.{kind.value} at the top.",
+            )
+        elif kind in OWN_CLAIMS and kind not in info.volumes:
+            yield Issue(
+                (*path, "volumes", kind.value),
+                f"a {group.role.value} has no {kind.value}; it has: "
+                f"{', '.join(each.value for each in info.volumes) or 'no volumes'}.",
+                "Remove this entry.",
+            )
