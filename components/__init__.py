@@ -1,0 +1,20 @@
+"""The Pulumi components of mina-infra. They register what `mina_infra.plan` decided, and decide nothing.
+
+Python programs import them from here; programs in other languages add this folder as a Pulumi package
+(`pulumi package add github.com/o1-labs/mina-infra/components`).
+"""
+
+from components.cluster_provider import cluster_provider
+from components.genesis_ledger import GenesisLedger, GenesisLedgerArgs
+from components.role_deployment import RoleDeployment, RoleDeploymentArgs
+from components.seed_nodes import SeedNodes, SeedNodesArgs
+from components.storage_classes import RegionalStorageClasses, RegionalStorageClassesArgs
+from components.testnet import Testnet
+from components.types import TestnetArgs
+
+COMPONENTS = (Testnet, RegionalStorageClasses, GenesisLedger, RoleDeployment, SeedNodes)
+
+__all__ = [
+    "COMPONENTS", "GenesisLedger", "GenesisLedgerArgs", "RegionalStorageClasses", "RegionalStorageClassesArgs",
+    "RoleDeployment", "RoleDeploymentArgs", "SeedNodes", "SeedNodesArgs", "Testnet", "TestnetArgs", "cluster_provider",
+]  # fmt: skip

@@ -1,0 +1,84 @@
+"""From planned objects to Pulumi resources: one call each, nothing decided here."""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from mina_infra.plan import PlannedObject, TestnetPlan, parse_document, plan_testnet
+
+TESTNET = "mina-infra:index:Testnet"
+REGIONAL_STORAGE_CLASSES = "mina-infra:index:RegionalStorageClasses"
+GENESIS_LEDGER = "mina-infra:index:GenesisLedger"
+ROLE_DEPLOYMENT = "mina-infra:index:RoleDeployment"
+SEED_NODES = "mina-infra:index:SeedNodes"
+"""Type tokens are forever: changing one without an alias replaces every resource below it."""
+
+Registry = dict[str, pulumi.Resource]
+
+
+def plan_of(args: Mapping[str, Any]) -> TestnetPlan:
+    """The plan of a document. Raises SpecError with every mistake, before anything is registered."""
+    return _plan(json.dumps(args, sort_keys=True), pulumi.runtime.get_root_directory() or ".")
+
+
+@lru_cache(maxsize=8)
+def _plan(document: str, base: str) -> TestnetPlan:
+    """Every component of a testnet asks for the same plan; it is made once."""
+    return plan_testnet(parse_document(json.loads(document), base=Path(base)))
+
+
+def require_provider(opts: pulumi.ResourceOptions | None, name: str) -> None:
+    """Refuse to fall back on the default provider, whose cluster is whatever the environment says."""
+    own = opts is not None and (opts.provider is not None or opts.providers)
+    parent = opts.parent if opts is not None else None
+    if not own and (parent is None or parent.get_provider("kubernetes:core/v1:Namespace") is None):
+        raise ValueError(
+            f"{name}: no Kubernetes provider was given, and the default one would deploy to whatever cluster the "
+            "environment names. Pass opts with provider=kubernetes.Provider(..., cluster_identifier=...)."
+        )
+
+
+class PlannedComponent(pulumi.ComponentResource):
+    """A component whose children are planned objects.
+
+    `registry` holds, by key, what was registered so far in this testnet, so that dependencies cross components exactly
+    as planned: a dependency on a whole component would make `destroy --exclude-protected` keep far too much.
+    """
+
+    registry: Registry
+
+    def __init__(self, token: str, name: str, args: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
+        require_provider(opts, name)
+        super().__init__(token, name, dict(args), opts)
+        parent = opts.parent if opts is not None else None
+        self.registry = parent.registry if isinstance(parent, PlannedComponent) else {}
+
+    def register(self, planned: Iterable[PlannedObject], testnet: str) -> None:
+        """Declare each object with its parent, protection and dependencies.
+
+        An object planned outside this program (the namespace, for a component used on its own) is not waited for.
+        """
+        for each in planned:
+            after = [self.registry[key] for key in each.after if key in self.registry]
+            self.registry[each.key] = pulumi.CustomResource(
+                token(each.manifest),
+                f"{testnet}-{each.key}",
+                dict(each.manifest),
+                pulumi.ResourceOptions(
+                    parent=self,
+                    protect=each.protect or None,
+                    depends_on=after,
+                    version=version("pulumi_kubernetes"),
+                ),
+            )
+
+
+def token(manifest: Mapping[str, Any]) -> str:
+    """`kubernetes:apps/v1:Deployment` for a manifest of that kind."""
+    group = manifest["apiVersion"]
+    return f"kubernetes:{group if '/' in group else f'core/{group}'}:{manifest['kind']}"

@@ -1,0 +1,155 @@
+"""The arguments of the components: the document of a testnet, as every language of Pulumi can write it.
+
+TypedDicts, because Pulumi infers its schema from nothing else correctly; the truth (defaults, checks) is
+`mina_infra.spec`. All values are plain: they decide how many objects exist and what they are called.
+"""
+
+from typing import NotRequired, TypedDict
+
+
+class TargetArgs(TypedDict):
+    """The cluster's provider and place."""
+
+    provider: str
+    """gke, eks, aks or local."""
+    region: str
+    """Region of the cluster."""
+    zones: NotRequired[list[str]]
+    """Zones in which volumes may be made; empty means all zones of the cluster."""
+    replication: NotRequired[str]
+    """zonal (default) or regional."""
+    networks: NotRequired[list[str]]
+    """Pod and Service address ranges (CIDR) of the cluster. Default: 10.0.0.0/8."""
+
+
+class LedgerArgs(TypedDict):
+    """Where the genesis artefacts come from."""
+
+    source: NotRequired[str]
+    """shared-claim (default) or config-map."""
+    image: NotRequired[str]
+    """Image whose /genesis directory the filling Job copies; pinned by digest."""
+    digest: NotRequired[str]
+    """Digest that the filled directory must have."""
+
+
+class GenesisArgs(TypedDict):
+    """The chain that this era runs."""
+
+    runtime_config: str
+    """The daemon's runtime config: a JSON file, or the JSON text itself."""
+    ledger: NotRequired[LedgerArgs]
+    """Genesis ledger, proof and epoch ledger."""
+
+
+class VolumeArgs(TypedDict):
+    """What to change about one kind of volume."""
+
+    type: NotRequired[str]
+    """ssd, balanced, standard or shared."""
+    size: NotRequired[str]
+    """Requested capacity, for example 4Gi. Growing is in place, shrinking is refused."""
+    access_mode: NotRequired[str]
+    """Exactly one access mode. Changing it replaces the claim, so it is refused on a kept one."""
+
+
+class ResourcesArgs(TypedDict):
+    """Requests of the node's main container."""
+
+    cpu: NotRequired[str]
+    """Cores: 2, 500m."""
+    memory: NotRequired[str]
+    """Memory: 8Gi."""
+
+
+class IdentityArgs(TypedDict):
+    """A fixed libp2p identity."""
+
+    peer_id: str
+    """libp2p peer id, 12D3KooW..."""
+    address: NotRequired[str]
+    """Fixed public address or DNS name."""
+
+
+class NodeGroupArgs(TypedDict):
+    """Nodes that differ only in their number."""
+
+    role: str
+    """seed, block-producer, snark-coordinator, snark-worker, archive, plain, user-agent, faucet or echo."""
+    group: NotRequired[str]
+    """Name of the group, prefix of the nodes' names. Default: the role. Changing it makes new nodes."""
+    count: NotRequired[int]
+    """How many nodes. Default: 1. Raising it touches no other node."""
+    stake: NotRequired[float]
+    """Share of the total stake of each node, in percent. Default: 0."""
+    bots: NotRequired[list[str]]
+    """Bots beside each node: user-agent, faucet, echo."""
+    identities: NotRequired[list[IdentityArgs]]
+    """Fixed identities in the order of the nodes; required for seeds."""
+    volumes: NotRequired[dict[str, VolumeArgs]]
+    """Changes to the volumes of this group, by kind."""
+    resources: NotRequired[ResourcesArgs]
+    """Requests of the main container."""
+
+
+class ImagesArgs(TypedDict):
+    """Images of what is not the daemon."""
+
+    archive: NotRequired[str]
+    """Archive process; needed with archive nodes."""
+    postgres: NotRequired[str]
+    """Database of the archive nodes."""
+    user_agent: NotRequired[str]
+    """Needed where a user agent runs."""
+    bots: NotRequired[str]
+    """Needed where faucet or echo run."""
+    init: NotRequired[str]
+    """Small image with a shell, for init containers and Jobs."""
+
+
+class ThresholdsArgs(TypedDict):
+    """What still counts as healthy."""
+
+    fork_depth: NotRequired[int]
+    """Blocks; at or above is a failure."""
+    behind_blocks: NotRequired[int]
+    """Blocks behind the best tip that are still in sync."""
+    synced_share: NotRequired[float]
+    """Share of daemons at the tip below which sync fails."""
+    production_window: NotRequired[int]
+    """Finished slots judged for block production."""
+    production_error: NotRequired[float]
+    """Chance of a false alarm of one production test."""
+
+
+class TestnetArgs(TypedDict):
+    """The document of a testnet."""
+
+    name: str
+    """Name of the testnet and of its namespace. Changing it makes a new testnet."""
+    era: NotRequired[int]
+    """One genesis; a new era is a new chain on new volumes. Default: 1."""
+    target: TargetArgs
+    """Where it runs."""
+    image: str
+    """The daemon's image. Changing it restarts the nodes and keeps their state."""
+    daemon_version: NotRequired[str]
+    """Mina release of the image; read from its tag when left out."""
+    images: NotRequired[ImagesArgs]
+    """Other images."""
+    retention: NotRequired[str]
+    """delete (default) or retain."""
+    ttl: NotRequired[str]
+    """How long the testnet is meant to live: 72h."""
+    owner: NotRequired[str]
+    """Who answers for it."""
+    genesis: GenesisArgs
+    """The chain of this era."""
+    volumes: NotRequired[dict[str, VolumeArgs]]
+    """Changes to volumes by kind, for all nodes."""
+    nodes: list[NodeGroupArgs]
+    """The nodes, as groups."""
+    thresholds: NotRequired[ThresholdsArgs]
+    """What still counts as healthy."""
+    post_deploy: NotRequired[list[str]]
+    """What `mina-infra post-deploy` does, in order: verify, publish."""
