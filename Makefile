@@ -1,0 +1,51 @@
+# Everything runs in the project's own virtual environment; `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+STACK ?= local
+
+.DEFAULT_GOAL := help
+.PHONY: help up down test check tools lock schema bench clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: $(READY)  ## Start the embedded cluster, deploy STACK (local), check it, publish its seeds
+	@$(BIN)/mina-infra local up --stack $(STACK)
+
+down: $(READY)  ## Take the embedded cluster and everything in it away
+	@$(BIN)/mina-infra local down
+
+test: check tools  ## Lint, types, house rules and all tests, the real engine and API server included
+	@$(BIN)/python -m pytest
+
+check: $(READY)  ## Lint, types and house rules only (seconds)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+tools: $(READY)  ## Find or build the engine and the control plane (once, about 15 minutes)
+	@$(BIN)/mina-infra local tools
+
+lock: $(READY)  ## Renew requirements.lock from pyproject.toml
+	@$(BIN)/python -m piptools compile -q --generate-hashes --no-emit-index-url --no-emit-trusted-host \
+	  --strip-extras --allow-unsafe --extra dev --output-file requirements.lock pyproject.toml
+
+schema: $(READY)  ## Write the JSON Schemas that editors and other languages read
+	@$(BIN)/python -m mina_infra.spec.schema
+
+bench: $(READY)  ## Measure deployments of 12 and 200 nodes (minutes)
+	@$(BIN)/python benchmarks/deploy.py
+
+clean: down  ## Also remove the virtual environment
+	rm -rf $(VENV) .mina-infra
+
+$(READY): requirements.lock pyproject.toml
+	@echo "virtual environment: $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mina-infra needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
