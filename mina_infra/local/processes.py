@@ -1,0 +1,87 @@
+"""Processes of this machine, by what they run: which are ours, and how to end exactly those.
+
+A process id alone proves nothing: ids are used again after a reboot, and in a container without an init process the
+dead stay in the table (kwokctl, which asks only `kill -0`, takes both for running components).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Process:
+    """One live process. `command` is its whole command line, arguments separated by one blank."""
+
+    pid: int
+    command: str
+
+
+def running() -> list[Process]:
+    """All live processes whose command line can be read; zombies and kernel threads are left out."""
+    if (_PROC / "self" / "cmdline").exists():
+        found = (_read(entry) for entry in _PROC.iterdir() if entry.name.isdigit())
+        return [process for process in found if process]
+    listing = subprocess.run(["ps", "-axww", "-o", "pid=,stat=,command="], capture_output=True, text=True, check=True)
+    return _parse_ps(listing.stdout)
+
+
+def _read(entry: Path) -> Process | None:
+    try:
+        raw = (entry / "cmdline").read_bytes()
+    except OSError:  # gone, or somebody else's
+        return None
+    command = raw.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+    return Process(int(entry.name), command) if command else None
+
+
+def _parse_ps(listing: str) -> list[Process]:
+    """`ps` where there is no /proc (macOS)."""
+    rows = (line.split(None, 2) for line in listing.splitlines())
+    return [Process(int(row[0]), row[2]) for row in rows if len(row) == 3 and not row[1].startswith("Z")]
+
+
+def is_alive(process: Process) -> bool:
+    """Does the same process still run? (same id and same command line)"""
+    if (_PROC / "self" / "cmdline").exists():
+        return _read(_PROC / str(process.pid)) == process
+    return process in running()
+
+
+def end(processes: Iterable[Process], *, grace_seconds: float = 5.0) -> None:
+    """Ask the processes to stop, wait, then kill what is left. Returns when all are gone."""
+    left = list(processes)
+    if grace_seconds > 0:
+        _signal(left, signal.SIGTERM)
+        left = _wait(left, grace_seconds)
+    _signal(left, signal.SIGKILL)
+    left = _wait(left, 10.0)
+    if left:
+        raise RuntimeError(f"processes {[process.pid for process in left]} survive SIGKILL")
+
+
+def _signal(processes: Iterable[Process], number: signal.Signals) -> None:
+    for process in processes:
+        if is_alive(process):
+            try:
+                os.kill(process.pid, number)
+            except ProcessLookupError:
+                continue
+
+
+def _wait(processes: list[Process], seconds: float) -> list[Process]:
+    """Those that still live after `seconds`; returns as soon as there is none."""
+    deadline = time.monotonic() + seconds
+    left = [process for process in processes if is_alive(process)]
+    while left and time.monotonic() < deadline:
+        time.sleep(0.02)  # the end of a process that is not our child can only be asked for
+        left = [process for process in left if is_alive(process)]
+    return left
