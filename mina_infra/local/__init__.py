@@ -1,0 +1,1 @@
+"""The embedded world: tools, control plane, nodes, volume provisioner, offline Kubernetes provider."""
