@@ -6,7 +6,6 @@ kwok's pods have (nothing answers at their addresses).
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,7 +22,11 @@ MAX_BODY = 16 << 20
 
 
 class PortRefusedError(ClusterError):
-    """The pod exists, but nothing accepted the connection at its port."""
+    """The pod exists, but nothing listens at its port."""
+
+
+class ForwardFailedError(ClusterError):
+    """The node's agent could not forward the port for a reason of its own; nothing is known about the pod."""
 
 
 class BadReplyError(ClusterError):
@@ -52,7 +55,8 @@ async def http_over_portforward(
 ) -> HttpReply:
     """One HTTP/1.1 exchange with `port` of the pod.
 
-    Raises ApiStatusError (no such pod, forbidden), PortRefusedError, BadReplyError, DroppedError. No timeout of its own.
+    Raises ApiStatusError (no such pod, forbidden), PortRefusedError, ForwardFailedError,
+    BadReplyError, DroppedError. Has no timeout of its own.
     """
 
     async def talk(frames: Frames) -> HttpReply:
@@ -108,7 +112,7 @@ class _ForwardedStream:
         self._opened: set[int] = set()
 
     async def read(self) -> bytes:
-        """The next bytes; empty at the end. Raises PortRefusedError when the error channel speaks."""
+        """The next bytes; empty at the end. Raises what `forward_error` says when the error channel speaks."""
         while True:
             frame = await self._frames.receive()
             if frame is None:
@@ -119,27 +123,26 @@ class _ForwardedStream:
                 self._opened.add(channel)
                 data = data[2:]
             if channel == ERROR and data:
-                raise PortRefusedError(data.decode(errors="replace").strip())
+                raise forward_error(data.decode(errors="replace").strip())
             if channel == DATA and data:
                 return data
+
+
+def forward_error(text: str) -> ClusterError:
+    """What a text of the error channel means: kubelets and kwok both pass on the dialler's own words."""
+    return PortRefusedError(text) if "connection refused" in text else ForwardFailedError(text)
 
 
 def _bytes(data: bytes | None) -> bytes:
     return data or b""
 
 
-async def post_json(
-    api: KubeApi, namespace: str, pod: str, port: int, target: str, body: bytes, *, timeout: float
-) -> bytes:
-    """POST of JSON; the body of a 2xx answer. Raises as `http_over_portforward`, and BadReplyError for another status."""
-    try:
-        async with asyncio.timeout(timeout):
-            reply = await http_over_portforward(
-                api, namespace, pod, port,
-                method="POST", target=target, headers={"Content-Type": "application/json"}, body=body,
-            )  # fmt: skip
-    except TimeoutError as error:
-        raise DroppedError(f"no complete answer from {pod}:{port} within {timeout:g} s") from error
+async def post_json(api: KubeApi, namespace: str, pod: str, port: int, target: str, body: bytes) -> bytes:
+    """POST of JSON; the body of a 2xx answer. Raises as the above, and BadReplyError for another status."""
+    reply = await http_over_portforward(
+        api, namespace, pod, port,
+        method="POST", target=target, headers={"Content-Type": "application/json"}, body=body,
+    )  # fmt: skip
     if not 200 <= reply.status < 300:
         raise BadReplyError(f"HTTP {reply.status}: {reply.body[:200].decode(errors='replace')}")
     return reply.body

@@ -27,9 +27,7 @@ def is_transient(error: ClusterError) -> bool:
     return isinstance(error, DroppedError)
 
 
-async def with_retries(
-    attempt: Callable[[], Awaitable[R]], *, attempts: int = 4, first_delay: float = 0.2
-) -> R:
+async def with_retries(attempt: Callable[[], Awaitable[R]], *, attempts: int = 4, first_delay: float = 0.2) -> R:
     """The first success of at most `attempts` tries; waits double from `first_delay` seconds, with full jitter.
 
     Only for requests that may be sent twice. Raises the last error.

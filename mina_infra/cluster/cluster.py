@@ -1,0 +1,154 @@
+"""What operation may ask of one testnet's namespace, and the implementation over a real API server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol, TypeVar
+
+import httpx2
+
+from mina_infra.cluster.api import CLAIM, DEPLOYMENT, EVENT, NAMESPACE, POD, KubeApi
+from mina_infra.cluster.exec import ExecResult, exec_in_pod
+from mina_infra.cluster.logs import LogRange, follow_log, read_log
+from mina_infra.cluster.objects import Claim, Deployment, Event, Pod, claim_of, deployment_of, event_of, pod_of
+from mina_infra.cluster.portforward import post_json
+from mina_infra.cluster.retry import DroppedError, with_retries
+
+R = TypeVar("R")
+
+# The API server does not throttle long-running requests, so this is the only protection (facts: guardian 1.2).
+STREAMS = 32
+
+
+class Cluster(Protocol):
+    """One namespace of one cluster. Every method raises ClusterError when the question could not be answered."""
+
+    @property
+    def server(self) -> str:
+        """The API server's address, for messages."""
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that every other question is about."""
+
+    async def namespace_labels(self) -> Mapping[str, str] | None:
+        """The namespace's labels; None when it does not exist."""
+
+    async def pods(self) -> list[Pod]:
+        """All pods, those that are being deleted included."""
+
+    async def deployments(self) -> list[Deployment]:
+        """All Deployments."""
+
+    async def claims(self) -> list[Claim]:
+        """All PersistentVolumeClaims."""
+
+    async def events(self) -> list[Event]:
+        """The events that the API server still has, about one hour of them."""
+
+    async def graphql(
+        self, pod: str, query: str, variables: Mapping[str, Any] | None = None, *, port: int = 3085
+    ) -> bytes:
+        """The body of a daemon's answer, unread: it may hold errors, or be no JSON at all."""
+
+    async def read_log(self, pod: str, container: str, part: LogRange = ...) -> bytes:
+        """A part of a container's log."""
+
+    def follow_log(self, pod: str, container: str, part: LogRange = ...) -> AsyncIterator[bytes]:
+        """The lines of a log as they are written."""
+
+    async def exec(self, pod: str, container: str, argv: Sequence[str], *, timeout: float = 30.0) -> ExecResult:
+        """Run a command and wait for it, at most `timeout` seconds."""
+
+    async def evict(self, pod: str, *, grace_seconds: int | None = None, dry_run: bool = False) -> None:
+        """Ask for the pod's eviction, which respects disruption budgets (ApiStatusError with code 429)."""
+
+    async def server_time(self) -> datetime:
+        """The API server's clock, UTC, whole seconds."""
+
+
+class KubeCluster:
+    """A Cluster behind an API server. `api` stays the caller's to open and close."""
+
+    def __init__(self, api: KubeApi, namespace: str) -> None:
+        self._api = api
+        self._namespace = namespace
+        self._streams = asyncio.Semaphore(STREAMS)
+
+    @property
+    def server(self) -> str:
+        return str(self._api.config.cluster.server)
+
+    @property
+    def namespace(self) -> str:
+        return self._namespace
+
+    async def namespace_labels(self) -> Mapping[str, str] | None:
+        found = await with_retries(lambda: self._api.get(NAMESPACE, self._namespace))
+        labels: Mapping[str, str] | None = None if found is None else found["metadata"].get("labels", {})
+        return labels
+
+    async def pods(self) -> list[Pod]:
+        return [pod_of(item) for item in await with_retries(lambda: self._api.objects(POD, self._namespace))]
+
+    async def deployments(self) -> list[Deployment]:
+        items = await with_retries(lambda: self._api.objects(DEPLOYMENT, self._namespace))
+        return [deployment_of(item) for item in items]
+
+    async def claims(self) -> list[Claim]:
+        return [claim_of(item) for item in await with_retries(lambda: self._api.objects(CLAIM, self._namespace))]
+
+    async def events(self) -> list[Event]:
+        return [event_of(item) for item in await with_retries(lambda: self._api.objects(EVENT, self._namespace))]
+
+    async def graphql(
+        self, pod: str, query: str, variables: Mapping[str, Any] | None = None, *, port: int = 3085
+    ) -> bytes:
+        body = json.dumps({"query": query, "variables": dict(variables or {})}).encode()
+        return await self._stream(lambda: post_json(self._api, self._namespace, pod, port, "/graphql", body))
+
+    async def read_log(self, pod: str, container: str, part: LogRange = LogRange()) -> bytes:  # noqa: B008 (frozen)
+        return await self._stream(lambda: read_log(self._api, self._namespace, pod, container, part))
+
+    def follow_log(self, pod: str, container: str, part: LogRange = LogRange()) -> AsyncIterator[bytes]:  # noqa: B008
+        return follow_log(self._api, self._namespace, pod, container, part)
+
+    async def exec(self, pod: str, container: str, argv: Sequence[str], *, timeout: float = 30.0) -> ExecResult:
+        # Sent once: a command may do something, and doing it twice is not ours to decide.
+        async with self._streams:
+            return await exec_in_pod(self._api, self._namespace, pod, container, argv, timeout=timeout)
+
+    async def evict(self, pod: str, *, grace_seconds: int | None = None, dry_run: bool = False) -> None:
+        options: dict[str, Any] = {} if grace_seconds is None else {"gracePeriodSeconds": grace_seconds}
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod, "namespace": self._namespace},
+            "deleteOptions": options,
+        }
+        params = {"dryRun": "All"} if dry_run else {}
+        path = POD.path(self._namespace, pod, "eviction")
+        await self._api.request("POST", path, params=params, body=eviction)
+
+    async def server_time(self) -> datetime:
+        return await with_retries(self._date)
+
+    async def _date(self) -> datetime:
+        try:
+            response = await self._api.http.get("/version")
+        except httpx2.HTTPError as error:
+            raise DroppedError(f"{self.server} does not answer: {type(error).__name__} {error}".rstrip()) from error
+        if "date" not in response.headers:
+            raise DroppedError(f"{self.server} sent no Date")
+        return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
+
+    async def _stream(self, attempt: Callable[[], Awaitable[R]]) -> R:
+        async def bounded() -> R:
+            async with self._streams:
+                return await attempt()
+
+        return await with_retries(bounded)

@@ -1,0 +1,1 @@
+"""Is the network healthy? Checks, criteria, verdict, reports."""

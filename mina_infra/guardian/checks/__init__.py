@@ -1,0 +1,40 @@
+"""The checks, in the order in which a person would look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mina_infra.guardian.checks import answers, claims, forks, inventory, pods, production, sync
+from mina_infra.guardian.evidence import Evidence, Unseen
+from mina_infra.guardian.findings import CheckInfo, Finding, State
+
+Look = Callable[[Evidence], Finding]
+
+CHECKS: tuple[tuple[CheckInfo, Look], ...] = (
+    (inventory.CHECK, inventory.look),
+    (pods.CHECK, pods.look),
+    (claims.CHECK, claims.look),
+    (answers.CHECK, answers.look),
+    (sync.CHECK, sync.look),
+    (forks.CHECK, forks.look),
+    (production.CHECK, production.look),
+)
+
+
+def judge_all(evidence: Evidence) -> tuple[Finding, ...]:
+    """One finding for each check; UNKNOWN where something that it needs could not be looked at."""
+    return tuple(_judge(check, look, evidence) for check, look in CHECKS)
+
+
+def _judge(check: CheckInfo, look: Look, evidence: Evidence) -> Finding:
+    for need in check.needs:
+        part = getattr(evidence, need)
+        if isinstance(part, Unseen):
+            return Finding(
+                check=check.name,
+                state=State.UNKNOWN,
+                summary=f"could not look at the {need}: {part.reason}",
+                action="try again; `kubectl auth can-i` tells whether the credentials may",
+                settling=True,
+            )
+    return look(evidence)

@@ -1,0 +1,69 @@
+"""Do all daemons answer, and are they of one network? (runbook: ezcheck reaches every node)"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from mina_infra.guardian.evidence import Evidence
+from mina_infra.guardian.findings import CheckInfo, Finding, Row, Slots, State, some
+from mina_infra.guardian.survey import Cause, Survey
+
+CHECK = CheckInfo(
+    name="answers",
+    needs=("survey",),
+    warm_up=Slots(0),
+    runbook="sanity check 2: the status of every node can be read, and all name one chain id",
+)
+
+# A silence of these causes is the node's; the others may be the road's, so they prove nothing.
+_ITS_OWN = frozenset({Cause.NO_POD, Cause.REFUSED, Cause.BAD_REPLY})
+
+
+def look(evidence: Evidence) -> Finding:
+    """Judge what was gathered."""
+    assert isinstance(evidence.survey, Survey)
+    return judge(evidence.survey)
+
+
+def judge(survey: Survey) -> Finding:
+    """A daemon that refuses or talks nonsense fails; one that stays silent leaves the question open."""
+    strangers = _strangers(survey)
+    rows: list[Row] = [*strangers]
+    rows += [
+        {"node": node, "found": str(silence.cause), "detail": silence.detail}
+        for node, silence in ((node, survey.silences[node]) for node in survey.silent)
+    ]
+    total, answered = len(survey.expected), len(survey.answers)
+    own_fault = any(silence.cause in _ITS_OWN for silence in survey.silences.values())
+    state = State.FAIL if strangers or own_fault else State.UNKNOWN if survey.silences or not total else State.PASS
+    return Finding(
+        check=CHECK.name,
+        state=state,
+        summary=f"{answered} of {total} daemons answer" + (f"; {len(strangers)} of another chain" if strangers else ""),
+        expected=f"{total} answers with one chain id",
+        seen=some([f"{row['node']} ({row['found']})" for row in rows], 3),
+        action=_action(bool(strangers), bool(survey.silences)),
+        evidence=tuple(rows),
+        silent=survey.silent,
+        settling=bool(survey.silences) and not strangers,
+        figures={"expected": total, "answered": answered, "other_chain": len(strangers)},
+    )
+
+
+def _strangers(survey: Survey) -> list[Row]:
+    """The nodes whose chain id is not the one that most nodes have."""
+    ids = Counter(answer.status.chain_id for answer in survey.answers.values())
+    if len(ids) <= 1:
+        return []
+    usual = min(ids, key=lambda chain_id: (-ids[chain_id], chain_id))
+    return [
+        {"node": node, "found": f"chain id {answer.status.chain_id}", "usual": usual}
+        for node, answer in survey.answers.items()
+        if answer.status.chain_id != usual
+    ]
+
+
+def _action(strangers: bool, silences: bool) -> str:
+    if strangers:
+        return "these daemons run another genesis or protocol version: compare their daemon.json, image and volume"
+    return "look at the pod's log and state; a daemon opens its port before it has synced" if silences else ""

@@ -1,0 +1,86 @@
+"""Do all pods run, and stay up? (runbook: check for crashes after the deployment)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mina_infra.cluster.objects import Pod
+from mina_infra.guardian.evidence import Evidence
+from mina_infra.guardian.findings import CheckInfo, Finding, Row, Slots, State, some
+from mina_infra.guardian.survey import newest_pods
+from mina_infra.outputs import NodeOutput
+
+CHECK = CheckInfo(
+    name="pods",
+    needs=("pods",),
+    warm_up=Slots(0),
+    runbook="sanity check 1: pods run and do not crash",
+)
+
+# These do not heal by waiting a little; the rest (ContainerCreating, PodInitializing, ...) is a start under way.
+_BROKEN = frozenset(
+    {"CrashLoopBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError"}
+)
+
+
+def look(evidence: Evidence) -> Finding:
+    """Judge what was gathered."""
+    assert isinstance(evidence.pods, list)
+    return judge(evidence.outputs.nodes, evidence.pods)
+
+
+def judge(expected: Sequence[NodeOutput], pods: Sequence[Pod]) -> Finding:
+    """Every expected node has a pod that runs and is ready. Restarts in the past are warnings."""
+    current = newest_pods(pods)
+    rows: list[Row] = []
+    broken = 0
+    for node in expected:
+        problem = _problem(current.get(node.name))
+        if problem:
+            rows.append({"node": node.name, "found": problem})
+            broken += problem.split(":")[0] in _BROKEN
+    total = len(expected)
+    return Finding(
+        check=CHECK.name,
+        state=State.FAIL if rows else State.PASS if total else State.UNKNOWN,
+        summary=f"{total - len(rows)} of {total} pods run and are ready",
+        expected=f"{total} pods Running and ready",
+        seen=some([f"{row['node']} ({row['found']})" for row in rows], 3) if rows else "",
+        action="kubectl describe pod and the container's previous log say why" if rows else "",
+        evidence=tuple(rows),
+        warnings=_restarts(expected, current),
+        settling=bool(rows) and not broken,
+        figures={"expected": total, "ready": total - len(rows), "restarts": _total_restarts(current)},
+    )
+
+
+def _problem(pod: Pod | None) -> str:
+    """In words that start with the reason; empty for a pod in order."""
+    if pod is None:
+        return "no pod"
+    if pod.deleting:
+        return "being deleted"
+    for container in pod.containers:
+        if container.waiting:
+            return container.waiting
+    if pod.unschedulable:
+        return f"not scheduled: {pod.unschedulable}"
+    if pod.phase != "Running":
+        return pod.phase
+    return "" if pod.ready else "not ready"
+
+
+def _restarts(expected: Sequence[NodeOutput], current: dict[str, Pod]) -> tuple[str, ...]:
+    lines = []
+    for node in expected:
+        for container in current[node.name].containers if node.name in current else ():
+            if container.restarts:
+                cause = container.last_reason or (
+                    f"exit code {container.last_exit}" if container.last_exit is not None else "cause unknown"
+                )
+                lines.append(f"{node.name}/{container.name} restarted {container.restarts} times ({cause})")
+    return tuple(lines)
+
+
+def _total_restarts(current: dict[str, Pod]) -> int:
+    return sum(container.restarts for pod in current.values() for container in pod.containers)

@@ -1,0 +1,160 @@
+"""Are blocks produced, at the rate that the stake promises? (runbook: blocks are created; unstable criterion 2)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mina_infra.daemon.replies import Block
+from mina_infra.guardian.criteria import Criteria
+from mina_infra.guardian.evidence import Evidence
+from mina_infra.guardian.findings import CheckInfo, Finding, Slots, State, Value
+from mina_infra.guardian.forks import Chain
+from mina_infra.guardian.production import (
+    Sequential,
+    active_stake,
+    binomial_at_most,
+    fails_at,
+    sequential_test,
+    silent_slots,
+)
+from mina_infra.guardian.survey import Survey
+from mina_infra.outputs import NodeOutput
+
+CHECK = CheckInfo(
+    name="production",
+    needs=("survey",),
+    warm_up=Slots(16),
+    runbook="sanity check 3: blocks are created; unstable criterion 2: no new blocks",
+)
+
+_ACTION = "look at the block producers: are they up, synced, do their keys hold the stake that the ledger gives them?"
+
+
+@dataclass(frozen=True)
+class History:
+    """The slots that may be judged, oldest first: True where the canonical chain has a block.
+
+    `began`: a block was seen since the start. Without one, `empty` counts the slots since the start, warm-up left out.
+    `young`: the producers started so lately that their start may explain gaps.
+    """
+
+    filled: Sequence[bool]
+    began: bool
+    empty: int
+    young: bool
+
+
+def look(evidence: Evidence) -> Finding:
+    """Judge what was gathered."""
+    assert isinstance(evidence.survey, Survey)
+    survey, criteria = evidence.survey, evidence.criteria
+    chain = survey.reference_chain
+    if chain is None:
+        return Finding(CHECK.name, State.UNKNOWN, "no daemon has a synced chain", silent=survey.silent, settling=True)
+    up_slots = criteria.slots(producers_up_ms(evidence.outputs.nodes, survey, criteria))
+    return judge(history_of(chain, survey.now_ms, up_slots, criteria), criteria)
+
+
+def producers_up_ms(nodes: Sequence[NodeOutput], survey: Survey, criteria: Criteria) -> float:
+    """For how long producers with `started_stake` of the stake have been running, in ms.
+
+    Slots before that belong to an earlier life: a network that was paused has a gap and is not ill.
+    """
+    producers = [node for node in nodes if node.role == "block-producer" and node.name in survey.answers]
+    if not producers:
+        return max((answer.status.uptime_secs * 1000 for answer in survey.answers.values()), default=0)
+    weighted = any(node.stake for node in producers)
+    shares = [
+        (survey.answers[node.name].status.uptime_secs * 1000, node.stake if weighted else 1.0) for node in producers
+    ]
+    shares.sort(reverse=True)
+    needed = criteria.started_stake * sum(stake for _, stake in shares)
+    for up, stake in shares:
+        needed -= stake
+        if needed <= 1e-9:
+            return up
+    return shares[-1][0]
+
+
+def history_of(chain: Chain, now_ms: int, up_slots: float, criteria: Criteria) -> History:
+    """The finished slots after the first block since the start: before it, a new chain has only empty ones.
+
+    Slots are counted from the tip's own slot and date, because after a hard fork slot numbers do not start at the
+    current genesis (facts: measured).
+    """
+    tip = chain.tip
+    now = tip.slot + round(criteria.slots(now_ms - tip.date_ms))
+    last = now - criteria.in_flight_slots
+    blocks = _after_genesis(chain, criteria.k)
+    # The slot in which the producers started is theirs only in part.
+    start = max(now - int(up_slots), chain.oldest.slot if chain.to_root else 0)
+    young = up_slots < criteria.production_window + criteria.bootstrap_fail_slots
+    slots = {block.slot for block in blocks}
+    first = min((slot for slot in slots if slot > start), default=None)
+    if first is None:
+        return History((), False, max(0, last - start - criteria.warm_up_slots), young)
+    # The first block's own slot is filled by definition, so it proves nothing.
+    return History([slot in slots for slot in range(first + 1, last + 1)], True, 0, young)
+
+
+def _after_genesis(chain: Chain, k: int) -> Sequence[Block]:
+    """Without the genesis block: the root of a chain that is shorter than a frontier."""
+    return chain.blocks[1:] if chain.to_root and len(chain.blocks) <= k else chain.blocks
+
+
+def judge(history: History, criteria: Criteria) -> Finding:
+    """Exact binomial test on the last `production_window` slots; a sequential test while the history is shorter."""
+    if not history.began:
+        return _no_block_yet(history, criteria)
+    window = criteria.production_window
+    if len(history.filled) < window:
+        return _short(history, criteria)
+    seen = list(history.filled)[-window:]
+    filled = sum(seen)
+    bound = fails_at(window, criteria.fill, criteria.production_error)
+    if bound < 0 and filled == 0:
+        return _finding(
+            State.UNKNOWN, history, criteria, seen, f"no block in {window} slots, as may be with this stake"
+        )
+    return _finding(State.FAIL if filled <= bound else State.PASS, history, criteria, seen)
+
+
+def _short(history: History, criteria: Criteria) -> Finding:
+    outcome = sequential_test(
+        history.filled, criteria.fill, false_alarm=criteria.production_error, missed=criteria.half_rate_error
+    )
+    if outcome is Sequential.UNDECIDED:
+        words = f"{len(history.filled)} of about {criteria.production_window} finished slots to judge by"
+        return _finding(State.UNKNOWN, history, criteria, history.filled, words)
+    return _finding(State.PASS if outcome is Sequential.HEALTHY else State.FAIL, history, criteria, history.filled)
+
+
+def _no_block_yet(history: History, criteria: Criteria) -> Finding:
+    enough = silent_slots(criteria.fill, criteria.production_error)
+    words = f"no block since the start, {history.empty} slots after warm-up; {enough} would be no chance"
+    state = State.FAIL if history.empty >= enough else State.UNKNOWN
+    return _finding(state, history, criteria, (), words)
+
+
+def _finding(
+    state: State, history: History, criteria: Criteria, seen: Sequence[bool], words: str | None = None
+) -> Finding:
+    filled, slots = sum(seen), len(seen)
+    figures: dict[str, Value] = {"filled": filled, "slots": slots, "expected_fill": round(criteria.fill, 4)}
+    if slots:
+        figures["chance"] = binomial_at_most(filled, slots, criteria.fill)
+        figures["active_stake"] = round(active_stake(filled / slots, criteria.active_slots), 3)
+    return Finding(
+        check=CHECK.name,
+        state=state,
+        summary=words or f"{filled} of {slots} slots have a block",
+        expected=f"about {criteria.fill:.0%} of the slots: {criteria.online_stake:.0%} of the stake should be online",
+        seen=f"{filled} of {slots} slots; {figures['active_stake']:.0%} of the stake would explain that"
+        if slots
+        else "",
+        action=_ACTION if state is State.FAIL else "",
+        evidence=({"node": None, "strip": "".join("■" if slot else "·" for slot in seen)},) if slots else (),
+        settling=state is State.UNKNOWN or (state is State.FAIL and history.young),
+        figures=figures,
+    )

@@ -1,0 +1,137 @@
+"""Are all nodes at the tip of the chain? (runbook: ezcheck, every node is synced)
+
+A node's own word (SYNCED) is no proof: what counts is which blocks of the reference chain it lacks, and since when.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from mina_infra.daemon.replies import Block, SyncStatus
+from mina_infra.guardian.criteria import Criteria
+from mina_infra.guardian.evidence import Evidence
+from mina_infra.guardian.findings import CheckInfo, Finding, Row, Slots, State, some
+from mina_infra.guardian.forks import Standing
+from mina_infra.guardian.survey import Answer, Survey
+
+CHECK = CheckInfo(
+    name="sync",
+    needs=("survey",),
+    warm_up=Slots(4),
+    runbook="sanity check 2: all nodes are synced to the best tip",
+)
+
+
+class _Place(Enum):
+    AT_TIP = "at the tip"
+    STARTING = "starting"  # not synced yet, within the time that this may take
+    BEHIND = "behind"  # it may be catching up
+    STUCK = "stuck"  # longer than any start or catch-up takes
+
+
+@dataclass(frozen=True)
+class _Position:
+    place: _Place
+    found: str
+    lag: int = 0
+    since_slots: float = 0.0
+
+
+def look(evidence: Evidence) -> Finding:
+    """Judge what was gathered."""
+    assert isinstance(evidence.survey, Survey)
+    return judge(evidence.survey, evidence.criteria)
+
+
+def judge(survey: Survey, criteria: Criteria) -> Finding:
+    """All expected daemons within `behind_blocks` of the reference tip; since when one lags is read off the chain."""
+    positions = {node: _position(survey, node, criteria) for node in survey.answers}
+    at = {place: [node for node, each in positions.items() if each.place is place] for place in _Place}
+    total, synced = len(survey.expected), len(at[_Place.AT_TIP])
+    enough = total > 0 and synced / total >= criteria.synced_share
+    lasting = any(positions[node].since_slots > criteria.behind_fail_slots for node in at[_Place.BEHIND])
+    state = _state(bool(at[_Place.STUCK]), bool(survey.silences or at[_Place.STARTING]) or not total, enough, lasting)
+    off = [node for node in survey.expected if node in positions and positions[node].place is not _Place.AT_TIP]
+    tolerated = state is State.PASS and off
+    return Finding(
+        check=CHECK.name,
+        state=state,
+        summary=f"{synced} of {total} daemons at the tip" + _rest(at, survey),
+        expected=f"{total} daemons within {criteria.behind_blocks} blocks of the best tip",
+        seen=some([f"{node} ({positions[node].found})" for node in off], 3),
+        action="a node that does not move: look at its peers and catchup status, then restart it" if off else "",
+        evidence=tuple(_row(node, positions[node], survey) for node in off),
+        silent=survey.silent,
+        warnings=(f"behind, within the criteria: {some(off)}",) if tolerated else (),
+        settling=state is not State.PASS and not at[_Place.STUCK],
+        figures={"expected": total, "at_tip": synced, "reference": survey.reference},
+    )
+
+
+def _state(stuck: bool, unseen: bool, enough: bool, lasting: bool) -> State:
+    if stuck:
+        return State.FAIL
+    if unseen:
+        return State.UNKNOWN
+    if enough:
+        return State.PASS
+    return State.FAIL if lasting else State.UNKNOWN
+
+
+def _position(survey: Survey, node: str, criteria: Criteria) -> _Position:
+    answer = survey.answers[node]
+    up = criteria.slots(answer.status.uptime_secs * 1000)
+    if not answer.synced or survey.reference is None:
+        return _starting(answer, up, criteria)
+    lag, first_missing = _lag(survey, node)
+    if lag <= criteria.behind_blocks:
+        return _Position(_Place.AT_TIP, "at the tip", lag)
+    since = up
+    if first_missing is not None:
+        since = min(up, criteria.slots(answer.now_ms - first_missing.date_ms))
+    catching_up = answer.status.sync_status is SyncStatus.CATCHUP
+    limit = criteria.catchup_fail_slots if catching_up else criteria.behind_fail_slots
+    stuck = lag > criteria.behind_fail_blocks and since > limit
+    found = f"{lag} blocks behind for {since:.0f} slots, says {answer.status.sync_status}"
+    return _Position(_Place.STUCK if stuck else _Place.BEHIND, found, lag, since)
+
+
+def _starting(answer: Answer, up: float, criteria: Criteria) -> _Position:
+    found = f"{answer.status.sync_status}, up for {up:.0f} slots"
+    stuck = up > criteria.bootstrap_fail_slots
+    return _Position(_Place.STUCK if stuck else _Place.STARTING, found, since_slots=up)
+
+
+def _lag(survey: Survey, node: str) -> tuple[int, Block | None]:
+    """How many blocks the node lacks, and the oldest of them.
+
+    Blocks of slots that began after the node answered do not count: a sweep over many nodes takes a while.
+    """
+    relation = survey.relations[node]
+    own, reference = survey.chains[node], survey.reference_chain
+    assert reference is not None
+    if relation.standing is Standing.BEHIND and relation.ancestor_height is not None:
+        missing = survey.tree.path_down(reference.tip, relation.ancestor_height)
+        due = [block for block in missing if block.date_ms <= survey.answers[node].now_ms]
+        return len(due), due[-1] if due else None
+    # On a branch of its own only the height tells; the check `forks` judges the branch.
+    return max(0, reference.tip.height - own.tip.height), None
+
+
+def _row(node: str, position: _Position, survey: Survey) -> Row:
+    answer = survey.answers[node]
+    return {
+        "node": node,
+        "found": position.found,
+        "status": str(answer.status.sync_status),
+        "height": answer.chain.tip.height if answer.chain else None,
+        "behind": position.lag,
+        "since_slots": round(position.since_slots, 1),
+    }
+
+
+def _rest(at: dict[_Place, list[str]], survey: Survey) -> str:
+    counts = [(len(at[place]), place.value) for place in (_Place.STARTING, _Place.BEHIND, _Place.STUCK)]
+    counts.append((len(survey.silences), "silent"))
+    return "".join(f", {count} {word}" for count, word in counts if count)

@@ -1,0 +1,57 @@
+"""Everything that one sweep gathered, for the checks to judge."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from mina_infra.cluster.cluster import Cluster
+from mina_infra.cluster.objects import Claim, Deployment, Pod
+from mina_infra.errors import ClusterError
+from mina_infra.guardian.clock import Clock
+from mina_infra.guardian.criteria import Criteria
+from mina_infra.guardian.survey import FIRST_BLOCKS, Survey, survey
+from mina_infra.outputs import OutputsDocument
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """What could not be looked at in this sweep, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One look at the network. `at`: seconds since 1970 at its end."""
+
+    outputs: OutputsDocument
+    criteria: Criteria
+    at: float
+    deployments: list[Deployment] | Unseen
+    pods: list[Pod] | Unseen
+    claims: list[Claim] | Unseen
+    survey: Survey | Unseen
+
+
+async def gather(cluster: Cluster, outputs: OutputsDocument, criteria: Criteria, clock: Clock) -> Evidence:
+    """Look at everything once. What cannot be looked at is Unseen; this never raises ClusterError."""
+    deployments, pods, claims = await asyncio.gather(
+        _seen(cluster.deployments()), _seen(cluster.pods()), _seen(cluster.claims())
+    )
+    blocks = max(FIRST_BLOCKS, criteria.production_window + criteria.in_flight_slots + 2)
+    asked: Survey | Unseen = Unseen("the pods could not be listed")
+    if not isinstance(pods, Unseen):
+        asked = await survey(cluster, outputs, pods, clock, first_blocks=blocks)
+    return Evidence(outputs, criteria, clock.now(), deployments, pods, claims, asked)
+
+
+async def _seen(question: Awaitable[T]) -> T | Unseen:
+    try:
+        return await question
+    except ClusterError as error:
+        return Unseen(str(error))

@@ -1,0 +1,122 @@
+"""A verdict in words and as JSON (schema 1: fields are added, never renamed or removed). Pure."""
+
+from __future__ import annotations
+
+import json as _json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from mina_infra.guardian.checks import CHECKS
+from mina_infra.guardian.findings import Finding, Row, State
+from mina_infra.guardian.verdict import SCHEMA, Health, Verdict
+
+_MARKS = {State.PASS: "✓", State.FAIL: "✗", State.UNKNOWN: "?"}
+_SHOWN = 5
+
+
+def text(verdict: Verdict) -> str:
+    """For a terminal: one line for each check, below it what matters when it does not pass, the verdict last."""
+    lines: list[str] = []
+    for finding in verdict.findings:
+        lines += _finding_lines(finding)
+    lines.append(last_line(verdict))
+    return "\n".join(lines) + "\n"
+
+
+def last_line(verdict: Verdict) -> str:
+    """`qa: healthy, 7 checks passed, 200 nodes, in 12 s`."""
+    counts = {state: sum(finding.state is state for finding in verdict.findings) for state in State}
+    words = [f"{counts[State.PASS]} checks passed"]
+    words += [f"{counts[State.FAIL]} failed"] * bool(counts[State.FAIL])
+    words += [f"{counts[State.UNKNOWN]} could not tell"] * bool(counts[State.UNKNOWN])
+    seconds = (verdict.ended - verdict.started).total_seconds()
+    return f"{verdict.testnet}: {verdict.health}, {', '.join(words)}, {len(verdict.nodes)} nodes, in {seconds:.0f} s"
+
+
+def _finding_lines(finding: Finding) -> list[str]:
+    lines = [f"{_MARKS[finding.state]} {finding.check:<11} {finding.summary}"]
+    if finding.state is not State.PASS:
+        lines += [f"    expected  {finding.expected}"] * bool(finding.expected)
+        lines += [f"    seen      {finding.seen}"] * bool(finding.seen)
+        lines += [f"    {row_words(row)}" for row in finding.evidence[:_SHOWN]]
+        lines += [f"    and {len(finding.evidence) - _SHOWN} more"] * (len(finding.evidence) > _SHOWN)
+        lines += _silent_line(finding)
+        lines += [f"    to do     {finding.action}"] * bool(finding.action)
+    lines += [f"    note      {warning}" for warning in finding.warnings[:_SHOWN]]
+    lines += [f"    and {len(finding.warnings) - _SHOWN} notes more"] * (len(finding.warnings) > _SHOWN)
+    return lines
+
+
+def _silent_line(finding: Finding) -> list[str]:
+    named = set(finding.nodes)
+    unnamed = [node for node in finding.silent if node not in named]
+    if not unnamed:
+        return []
+    more = f" and {len(unnamed) - _SHOWN} more" if len(unnamed) > _SHOWN else ""
+    return [f"    silent    {', '.join(unnamed[:_SHOWN])}{more}"]
+
+
+def row_words(row: Row) -> str:
+    """One row of evidence: the node first, then what was found, then the rest by name."""
+    words = [str(row[key]) for key in ("node", "claim", "found", "strip", "detail") if row.get(key) is not None]
+    rest = ("height", "tip", "usual")
+    return "  ".join(words + [f"{key} {row[key]}" for key in rest if row.get(key) is not None])
+
+
+def json(verdict: Verdict) -> str:
+    """For machines: all evidence, not only the first rows."""
+    return _json.dumps(json_value(verdict), indent=2, ensure_ascii=False) + "\n"
+
+
+def json_value(verdict: Verdict) -> dict[str, Any]:
+    """The verdict as plain data; keys in camelCase as in the outputs document, times RFC 3339 in UTC."""
+    return {
+        "schema": SCHEMA,
+        "testnet": verdict.testnet,
+        "era": verdict.era,
+        "namespace": verdict.namespace,
+        "server": verdict.server,
+        "verdict": {Health.UNKNOWN: "unknown"}.get(verdict.health, str(verdict.health)),
+        "exitCode": verdict.exit_code,
+        "started": _time(verdict.started),
+        "ended": _time(verdict.ended),
+        "sweeps": verdict.sweeps,
+        "checks": [_finding_value(finding) for finding in verdict.findings],
+        "nodes": [
+            {
+                "name": node.name,
+                "role": node.role,
+                "daemon": node.daemon,
+                "standing": node.standing,
+                "status": node.status,
+                "height": node.height,
+                "peers": node.peers,
+                "peerId": node.peer_id,
+            }
+            for node in verdict.nodes
+        ],
+    }
+
+
+_RUNBOOK: Mapping[str, str] = {check.name: check.runbook for check, _ in CHECKS}
+
+
+def _finding_value(finding: Finding) -> dict[str, Any]:
+    return {
+        "check": finding.check,
+        "state": str(finding.state),
+        "summary": finding.summary,
+        "expected": finding.expected,
+        "seen": finding.seen,
+        "action": finding.action,
+        "runbook": _RUNBOOK.get(finding.check, ""),
+        "evidence": [dict(row) for row in finding.evidence],
+        "silent": list(finding.silent),
+        "warnings": list(finding.warnings),
+        "figures": dict(finding.figures),
+    }
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

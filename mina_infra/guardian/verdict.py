@@ -1,0 +1,138 @@
+"""All findings together: healthy, unstable, or could not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from mina_infra.guardian.evidence import Evidence
+from mina_infra.guardian.findings import Finding, State
+from mina_infra.guardian.forks import Standing
+from mina_infra.guardian.survey import Survey
+
+SCHEMA = 1
+
+
+class Health(StrEnum):
+    """The answer in one word."""
+
+    HEALTHY = "healthy"
+    UNSTABLE = "unstable"
+    UNKNOWN = "could not tell"
+
+
+EXIT_CODES = {Health.HEALTHY: 0, Health.UNSTABLE: 1, Health.UNKNOWN: 2}
+
+
+@dataclass(frozen=True)
+class NodeSight:
+    """What was last seen of one expected node. Only daemons have the fields after `daemon`."""
+
+    name: str
+    role: str
+    daemon: bool
+    standing: Standing | None = None
+    status: str | None = None
+    height: int | None = None
+    peers: int | None = None
+    peer_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result of one verification. Times are of our clock, UTC."""
+
+    testnet: str
+    era: int
+    namespace: str
+    server: str
+    started: datetime
+    ended: datetime
+    sweeps: int
+    findings: tuple[Finding, ...]
+    nodes: tuple[NodeSight, ...]
+
+    @property
+    def health(self) -> Health:
+        return health_of(self.findings)
+
+    @property
+    def healthy(self) -> bool:
+        return self.health is Health.HEALTHY
+
+    @property
+    def exit_code(self) -> int:
+        """0 healthy, 1 unstable, 2 could not tell."""
+        return EXIT_CODES[self.health]
+
+    def finding(self, check: str) -> Finding:
+        """The finding of that check. Raises KeyError when it did not run."""
+        for finding in self.findings:
+            if finding.check == check:
+                return finding
+        raise KeyError(check)
+
+    def node(self, name: str) -> NodeSight:
+        """What was seen of that node. Raises KeyError for one that was not expected."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+
+def health_of(findings: Sequence[Finding]) -> Health:
+    """Any failure is unstable; otherwise any open question, or no question at all, could not tell."""
+    states = {finding.state for finding in findings}
+    if State.FAIL in states:
+        return Health.UNSTABLE
+    return Health.HEALTHY if states == {State.PASS} else Health.UNKNOWN
+
+
+def verdict_of(
+    evidence: Evidence, findings: tuple[Finding, ...], *, server: str, started: float, sweeps: int
+) -> Verdict:
+    """The verdict over the last look."""
+    outputs = evidence.outputs
+    return Verdict(
+        testnet=outputs.testnet,
+        era=outputs.era,
+        namespace=outputs.namespace,
+        server=server,
+        started=datetime.fromtimestamp(started, UTC),
+        ended=datetime.fromtimestamp(evidence.at, UTC),
+        sweeps=sweeps,
+        findings=findings,
+        nodes=_nodes(evidence),
+    )
+
+
+def _nodes(evidence: Evidence) -> tuple[NodeSight, ...]:
+    survey = evidence.survey if isinstance(evidence.survey, Survey) else None
+    daemons = {node.name for node in evidence.outputs.daemons()}
+    sights = []
+    for node in evidence.outputs.nodes:
+        if node.name not in daemons or survey is None:
+            sights.append(NodeSight(node.name, node.role, node.name in daemons))
+        else:
+            sights.append(_daemon(node.name, node.role, survey))
+    return tuple(sights)
+
+
+def _daemon(name: str, role: str, survey: Survey) -> NodeSight:
+    standing = survey.relations[name].standing
+    answer = survey.answers.get(name)
+    if answer is None:
+        return NodeSight(name, role, True, standing)
+    peer = answer.status.addrs_and_ports.peer
+    return NodeSight(
+        name=name,
+        role=role,
+        daemon=True,
+        standing=standing,
+        status=str(answer.status.sync_status),
+        height=answer.chain.tip.height if answer.chain else None,
+        peers=len(answer.status.peers),
+        peer_id=peer.peer_id if peer else None,
+    )
