@@ -345,7 +345,7 @@ class Answers:
             operation = _parsed(text, name, variables)
         except QueryError as error:
             return _failed(error)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return _failed(QueryError("Expected a JSON body with a query"))
         key = (node.tip and node.tip.state_hash, node.oldest, node.status in _KNOWS_NOTHING, text, name, variables)
         if _only_best_chain(operation) and key in self._cache:

@@ -1,5 +1,6 @@
-"""The simulator is what verdicts are tested against, so it is tested itself: against probability, not against a wish."""
+"""The simulator is what verdicts are tested against, so it is tested itself, against probability."""
 
+import itertools
 import math
 
 import pytest
@@ -49,8 +50,8 @@ def test_every_filled_slot_extends_the_canonical_chain_by_one_block(long_run: Si
     chain = long_run.best_chain("seed-1", 200)
     assert chain is not None
     assert [block.height for block in chain] == list(range(chain[0].height, chain[0].height + 200))
-    assert all(child.parent_hash == parent.state_hash for parent, child in zip(chain, chain[1:], strict=False))
-    assert all(child.slot > parent.slot for parent, child in zip(chain, chain[1:], strict=False))
+    assert all(child.parent_hash == parent.state_hash for parent, child in itertools.pairwise(chain))
+    assert all(child.slot > parent.slot for parent, child in itertools.pairwise(chain))
     assert long_run.tip().height == pytest.approx(long_run.truth.filled, abs=4)
 
 

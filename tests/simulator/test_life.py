@@ -50,7 +50,7 @@ def test_a_node_without_its_volume_bootstraps(network: SimulatedNetwork) -> None
 
 def test_a_bootstrapping_node_has_no_best_chain(network: SimulatedNetwork) -> None:
     network.restart("whale-1", keep_volume=False)
-    network.run(slots=0.01)
+    network.run(slots=0.2)
     assert network.status("whale-1").sync_status is SyncStatus.BOOTSTRAP
     assert network.best_chain("whale-1") is None
     assert network.status("whale-1").blockchain_length is None
