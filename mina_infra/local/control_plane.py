@@ -265,15 +265,21 @@ def _settle(paths: ClusterPaths, deadline: float) -> list[str]:
         if _answers(paths) and _kwok_answers(paths):
             return kwokctl.dead_components(paths)
         if time.monotonic() > deadline:
-            raise ClusterError(f"the API server is not ready after {_READY_SECONDS:.0f} s")
+            log = kwokctl.tail(paths.kwok / "kwokctl.log")
+            raise ClusterError(f"the API server is not ready after {_READY_SECONDS:.0f} s; kwokctl said:\n{log}")
         time.sleep(0.1)
 
 
 def _answers(paths: ClusterPaths) -> bool:
+    """Is the API server ready, kwok's own kinds included?"""
+
     async def ask() -> bool:
         async with _api(paths) as api:
             # Not through request(): /readyz answers plain text.
-            return (await api.http.get("/readyz", timeout=5.0)).status_code == 200
+            if (await api.http.get("/readyz", timeout=5.0)).status_code != 200:
+                return False
+            served = await api.request("GET", "/apis/kwok.x-k8s.io/v1alpha1", timeout=5.0)
+            return set(kwokctl.CRDS) <= {resource["kind"] for resource in served.get("resources", [])}
 
     try:
         return asyncio.run(ask())
