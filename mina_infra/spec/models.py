@@ -9,20 +9,63 @@ from __future__ import annotations
 import json
 import re
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from mina_infra.outputs import Thresholds
 from mina_infra.spec.roles import AccessMode, DiskType, Role, VolumeKind
-from mina_infra.spec.values import Duration, Size
+from mina_infra.spec.values import Duration, Size, host, network, number, number_text
 
-DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")]
-PeerId = Annotated[str, StringConstraints(pattern=r"^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$")]
-ImageRef = Annotated[str, StringConstraints(pattern=r"^[^\s@]+(@sha256:[0-9a-f]{64})?$", min_length=1)]
-Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+_DNS_LABEL = r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$"
+_PEER_ID = r"^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$"
+_IMAGE = (
+    r"^[a-z0-9][a-z0-9._-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?"
+    r"(@sha256:[0-9a-f]{64})?$"
+)
+_DIGEST = r"^sha256:[0-9a-f]{64}$"
+_FILE_SYSTEM = r"^fs-[0-9a-f]{8,40}$"
+_IPV4 = r"^(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}$"
+_CPU = r"^[0-9]{1,6}(\.[0-9]{1,3}|m)?$"
+_VERSION = r"^[0-9]+\.[0-9]+(\.[0-9]+)?([-+~][0-9A-Za-z.+~-]*)?$"
+
+PATTERNS = {
+    _DNS_LABEL: "must be at most 30 lower-case letters, digits and '-', begin with a letter and not end with '-'",
+    _PEER_ID: "must be a libp2p peer id of an Ed25519 key: 12D3KooW and 44 more characters",
+    _IMAGE: "must be an image reference, for example registry.example/mina-daemon:3.0.1 or ...@sha256:<64 hex digits>",
+    _FILE_SYSTEM: "must be the id of an EFS file system: fs- and hex digits",
+    _IPV4: "must be an IPv4 address such as 203.0.113.7",
+    _DIGEST: "must be a digest: sha256: and 64 hex digits",
+    _CPU: "must be a number of cores such as 2, 0.5 or 500m",
+    _VERSION: "must be a release such as 3.0.1",
+}
+"""What each pattern means, for the reader of an error."""
+
+DnsLabel = Annotated[str, StringConstraints(pattern=_DNS_LABEL)]
+PeerId = Annotated[str, StringConstraints(pattern=_PEER_ID)]
+ImageRef = Annotated[str, StringConstraints(pattern=_IMAGE)]
+Digest = Annotated[str, StringConstraints(pattern=_DIGEST)]
+Version = Annotated[str, StringConstraints(pattern=_VERSION)]
+Host = Annotated[str, AfterValidator(host)]
+IPv4 = Annotated[str, StringConstraints(pattern=_IPV4)]
+Network = Annotated[str, AfterValidator(network)]
+Cores = Annotated[
+    str,
+    StringConstraints(pattern=_CPU),
+    BeforeValidator(number_text),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": _CPU}, {"type": "number", "exclusiveMinimum": 0}]}),
+]
+Number = BeforeValidator(number)
 
 
 class _Model(BaseModel):
@@ -53,13 +96,17 @@ class Target(_Model):
 
     provider: Provider
     """gke, eks, aks or local."""
-    region: str
+    region: DnsLabel
     """Region of the cluster; part of the storage class names for humans."""
-    zones: tuple[str, ...] = ()
+    zones: tuple[DnsLabel, ...] = ()
     """Zones in which volumes may be made; empty means all zones of the cluster."""
     replication: Literal["zonal", "regional"] = "zonal"
     """regional keeps a copy of each block volume in two zones."""
-    networks: tuple[str, ...] = ("10.0.0.0/8",)
+    disk_family: Literal["persistent-disk", "hyperdisk"] = "persistent-disk"
+    """Block disks of gke: hyperdisk for nodes of the N4, C4 and later series, which take no Persistent Disk."""
+    file_system: Annotated[str, StringConstraints(pattern=_FILE_SYSTEM)] | None = None
+    """Id of the EFS file system that carries shared volumes on eks: fs-0123456789abcdef0."""
+    networks: tuple[Network, ...] = ("10.0.0.0/8",)
     """Pod and Service address ranges (CIDR) of the cluster: daemons trust and dial private addresses only in these."""
 
 
@@ -83,7 +130,7 @@ class Genesis(_Model):
     """Genesis ledger, proof and epoch ledger."""
 
     def config(self) -> dict[str, Any]:
-        """The runtime config as data; `runtime_config` must be the text (see `TestnetSpec.with_files`)."""
+        """The runtime config as data; `runtime_config` must be the text, as `parse` leaves it."""
         value: dict[str, Any] = json.loads(self.runtime_config)
         return value
 
@@ -102,7 +149,7 @@ class VolumeOverride(_Model):
 class Resources(_Model):
     """Requests of the node's main container."""
 
-    cpu: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?m?$")] | None = None
+    cpu: Cores | None = None
     """Cores, as Kubernetes writes them: 2, 500m."""
     memory: Size | None = None
     """Memory: 8Gi. (512m would be half a byte.)"""
@@ -113,8 +160,10 @@ class Identity(_Model):
 
     peer_id: PeerId
     """libp2p peer id, 12D3KooW..."""
-    address: str | None = None
+    address: Host | None = None
     """Fixed public address or DNS name. Without one the node is reached by its Service's name inside the cluster."""
+    ip: IPv4 | None = None
+    """Reserved public IPv4 address behind `address` when that is a DNS name: the load balancer's, and advertised."""
 
 
 class NodeGroup(_Model):
@@ -124,9 +173,9 @@ class NodeGroup(_Model):
     """What the nodes do."""
     group: DnsLabel | None = None
     """Name of the group, prefix of the nodes' names; the role when left out."""
-    count: Annotated[int, Field(ge=1, le=500)] = 1
+    count: Annotated[int, Number, Field(ge=1, le=500)] = 1
     """How many nodes. Raising it adds nodes at the end and touches no other."""
-    stake: Annotated[float, Field(ge=0, le=100)] = 0.0
+    stake: Annotated[float, Number, Field(ge=0, le=100)] = 0.0
     """Share of the total stake of each node, in percent."""
     bots: tuple[Literal["user-agent", "faucet", "echo"], ...] = ()
     """Bots beside each node of this group (block producers only)."""
@@ -165,6 +214,22 @@ class ThresholdsSpec(Thresholds):
 
     model_config = ConfigDict(extra="forbid")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any) -> Any:
+        return number(value)
+
+
+class ClusterConfig(_Model):
+    """Which cluster a stack deploys to: `mina-infra:cluster` in its stack file."""
+
+    context: Annotated[str, Field(min_length=1)]
+    """Context of the kubeconfig; never the current one, which is whatever was used last."""
+    kubeconfig: Annotated[str, Field(min_length=1)] = "~/.kube/config"
+    """Path of the kubeconfig."""
+    identifier: Annotated[str, Field(min_length=1)] | None = None
+    """Name of this cluster for ever; the context when left out. Changing it replaces every object."""
+
 
 PostDeployStep = Literal["verify", "publish"]
 
@@ -176,13 +241,13 @@ class TestnetSpec(_Model):
 
     name: DnsLabel
     """Name of the testnet and of its namespace."""
-    era: Annotated[int, Field(ge=1, le=9999)] = 1
+    era: Annotated[int, Number, Field(ge=1, le=9999)] = 1
     """One genesis. A new era is a new chain on new volumes; names, identities and addresses stay."""
     target: Target
     """Where it runs."""
     image: ImageRef
     """The daemon's image; pin it by digest where it matters."""
-    daemon_version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+(\.\d+)?.*$")] | None = None
+    daemon_version: Version | None = None
     """Mina release of `image`, e.g. 3.0.1: decides the daemon's flags. Read from the image's tag when left out."""
     images: Images = Images()
     """Other images."""
@@ -203,12 +268,8 @@ class TestnetSpec(_Model):
     post_deploy: tuple[PostDeployStep, ...] = ("verify",)
     """What `mina-infra post-deploy` does, in order."""
 
-    def with_files(self, base: Path) -> TestnetSpec:
-        """The same spec with the runtime config's text in place of its file name. Raises OSError, ValueError."""
-        text = self.genesis.runtime_config
-        if not text.lstrip().startswith("{"):
-            text = (base / text).read_text()
-        text = json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+    def with_runtime_config(self, text: str) -> TestnetSpec:
+        """The same spec with the runtime config's text in place of its file name."""
         genesis = self.genesis.model_copy(update={"runtime_config": text})
         return self.model_copy(update={"genesis": genesis})
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
-from mina_infra.spec.errors import Issue
-from mina_infra.spec.models import NodeGroup, TestnetSpec, tag_version
+from mina_infra.spec.errors import Issue, Path
+from mina_infra.spec.models import NodeGroup, TestnetSpec, VolumeOverride, tag_version
 from mina_infra.spec.roles import ROLES, VOLUMES, Backing, Role, VolumeKind
-
-LONGEST_NODE_NAME = 40
-"""Characters; leaves room for the longest suffix (`-runtime-state-e9999`) within a name of 63."""
 
 OWN_CLAIMS = (VolumeKind.RUNTIME_STATE, VolumeKind.POSTGRES_STATE, VolumeKind.GENESIS_LEDGER)
 
@@ -17,7 +14,10 @@ OWN_CLAIMS = (VolumeKind.RUNTIME_STATE, VolumeKind.POSTGRES_STATE, VolumeKind.GE
 def check(spec: TestnetSpec) -> Iterator[Issue]:
     """All issues of a document whose fields are well-formed."""
     yield from _network(spec)
+    yield from _namespace(spec)
     yield from _names(spec)
+    yield from _peer_ids(spec)
+    yield from _repeated(("target", "zones"), spec.target.zones)
     yield from _images(spec)
     yield from _volumes(spec)
     for index, group in enumerate(spec.nodes):
@@ -66,6 +66,21 @@ def _network(spec: TestnetSpec) -> Iterator[Issue]:
         )
 
 
+def _namespace(spec: TestnetSpec) -> Iterator[Issue]:
+    if spec.name == "default" or spec.name.startswith("kube-"):
+        yield Issue(
+            ("name",),
+            f"'{spec.name}' is a namespace of Kubernetes itself, and a testnet owns the namespace of its name.",
+            "Choose another name.",
+        )
+
+
+def _repeated(path: Path, values: Sequence[str]) -> Iterator[Issue]:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            yield Issue((*path, index), f"'{value}' is listed twice.", "Remove one.")
+
+
 def _names(spec: TestnetSpec) -> Iterator[Issue]:
     owner: dict[str, int] = {}
     for index, group in enumerate(spec.nodes):
@@ -78,13 +93,9 @@ def _names(spec: TestnetSpec) -> Iterator[Issue]:
             )
         for name in group.node_names():
             owner.setdefault(name, index)
-            if len(name) > LONGEST_NODE_NAME:
-                yield Issue(
-                    ("nodes", index, "group"),
-                    f"'{name}' has {len(name)} characters; node names here may have {LONGEST_NODE_NAME}.",
-                    "Shorten the group's name.",
-                )
-                break
+
+
+def _peer_ids(spec: TestnetSpec) -> Iterator[Issue]:
     peers: dict[str, str] = {}
     for index, group in enumerate(spec.nodes):
         for place, identity in enumerate(group.identities):
@@ -133,8 +144,8 @@ def _images(spec: TestnetSpec) -> Iterator[Issue]:
 
 
 def _volumes(spec: TestnetSpec) -> Iterator[Issue]:
-    places = [(("volumes",), spec.volumes)]
-    places += [(("nodes", index, "volumes"), group.volumes) for index, group in enumerate(spec.nodes)]  # type: ignore[misc]
+    places: list[tuple[Path, Mapping[VolumeKind, VolumeOverride]]] = [(("volumes",), spec.volumes)]
+    places += [(("nodes", index, "volumes"), group.volumes) for index, group in enumerate(spec.nodes)]
     for path, overrides in places:
         for kind in overrides:
             if kind not in OWN_CLAIMS:
@@ -156,8 +167,9 @@ def _no_claim(kind: VolumeKind) -> tuple[str, str]:
     )
 
 
-def _group(group: NodeGroup, path: tuple[str | int, ...]) -> Iterator[Issue]:
+def _group(group: NodeGroup, path: Path) -> Iterator[Issue]:
     info = ROLES[group.role]
+    yield from _repeated((*path, "bots"), group.bots)
     if group.stake and not info.stakes:
         yield Issue(
             (*path, "stake"),
