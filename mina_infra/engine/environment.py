@@ -1,0 +1,189 @@
+"""Everything one run of the engine needs to know: which CLI, which folder, backend, cluster and variables.
+
+Two makers: `embedded_environment` for a cluster that `mina_infra.local` started (backend, working folder and passphrase
+are ours), `ambient_environment` for real clusters (backend, login and stack file are the user's).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mina_infra.engine.process import MARK, mark_of
+from mina_infra.errors import EngineError
+from mina_infra.plan import TestnetPlan, load_stack, parse_document, plan_testnet
+from mina_infra.plan.localize import localize
+
+PROJECT = "mina-infra"
+"""Name of the Pulumi project, as in Pulumi.yaml; part of every URN, so it never changes."""
+
+TESTNET_KEY = f"{PROJECT}:testnet"
+CLUSTER_KEY = f"{PROJECT}:cluster"
+
+OfflineProvider = Callable[[], AbstractContextManager[int]]
+"""Starts a Kubernetes provider of our own for the time of a run; yields its port."""
+
+
+@dataclass(frozen=True)
+class EngineEnvironment:
+    """One stack of one project, and the engine that works on it."""
+
+    pulumi: Path
+    project: Path
+    """The checkout: `__main__.py` and the files that stack files name."""
+    work_dir: Path
+    """Where the engine finds Pulumi.yaml and the stack file."""
+    stack: str
+    kubeconfig: Path | None = None
+    context: str | None = None
+    backend: Path | None = None
+    """Folder of a file backend that belongs to us alone; None: the user's own backend."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    offline: OfflineProvider | None = None
+    """Used where the official provider cannot be had; only ever given for an embedded cluster."""
+    lock: Path = field(default_factory=Path)
+
+    @property
+    def stack_file(self) -> Path:
+        return self.work_dir / f"Pulumi.{self.stack}.yaml"
+
+    @property
+    def embedded(self) -> bool:
+        return self.backend is not None
+
+    @cached_property
+    def plan(self) -> TestnetPlan:
+        """What the stack file asks for. Raises SpecError with every mistake."""
+        if not self.embedded:
+            return plan_testnet(load_stack(self.stack_file))
+        document = yaml.safe_load(self.stack_file.read_text())["config"][TESTNET_KEY]
+        return plan_testnet(parse_document(document, base=self.project))
+
+    def process_environment(self, **more: str) -> dict[str, str]:
+        """The variables of a child process. An embedded stack takes nothing from the user's own Pulumi set-up."""
+        inherited = {
+            key: value for key, value in os.environ.items() if not (self.embedded and key.startswith("PULUMI_"))
+        }
+        ours = {MARK: mark_of(self.lock), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+        return {**inherited, **ours, **self.variables, **more}
+
+
+def embedded_environment(
+    *, pulumi: Path, project: Path, stack: str, state: Path, kubeconfig: Path, context: str, offline: OfflineProvider
+) -> EngineEnvironment:
+    """The environment of a stack on an embedded cluster whose state folder is `state`.
+
+    Writes a working folder with the stack file made local; the checkout is never written. Raises SpecError for mistakes
+    in the user's stack file, each with its line there.
+    """
+    work_dir = state / "workspace" / stack
+    work_dir.mkdir(parents=True, exist_ok=True)
+    (state / "pulumi").mkdir(exist_ok=True)
+    cluster = {"kubeconfig": str(kubeconfig), "context": context, "identifier": context}
+    _write_project(project, work_dir)
+    _write_stack(project / f"Pulumi.{stack}.yaml", work_dir, cluster)
+    return EngineEnvironment(
+        pulumi=pulumi,
+        project=project,
+        work_dir=work_dir,
+        stack=stack,
+        kubeconfig=kubeconfig,
+        context=context,
+        backend=state / "pulumi",
+        variables=embedded_variables(state),
+        offline=offline,
+        lock=work_dir / "run.lock",
+    )
+
+
+def embedded_variables(state: Path) -> dict[str, str]:
+    """Engine settings for a file backend of our own (each measured, facts: measured).
+
+    No checkpoints: the whole state written twice per object costs more than everything else together; what a killed
+    run leaves unrecorded is adopted by the next one (`recovery`). No sidecar files: a kill can leave them unreadable.
+    """
+    return {
+        "PULUMI_BACKEND_URL": f"file://{state / 'pulumi'}?metadata=skip",
+        "PULUMI_CONFIG_PASSPHRASE": "",
+        "PULUMI_HOME": str(state / "pulumi-home"),
+        "PULUMI_SKIP_CHECKPOINTS": "true",
+    }
+
+
+def ambient_environment(*, project: Path, stack: str) -> EngineEnvironment:
+    """The environment of a stack on a real cluster: the user's CLI, backend, login and stack file.
+
+    Raises EngineError when there is no CLI or no stack file.
+    """
+    found = shutil.which("pulumi")
+    if found is None:
+        raise EngineError(
+            "no `pulumi` on PATH; a real cluster needs the Pulumi CLI (https://www.pulumi.com/docs/install)"
+        )
+    stack_file = project / f"Pulumi.{stack}.yaml"
+    if not stack_file.exists():
+        raise EngineError(f"no stack file {stack_file.name} in {project}; known stacks: {known_stacks(project)}")
+    cluster = (read_config(stack_file)).get(CLUSTER_KEY) or {}
+    named = cluster.get("kubeconfig")
+    return EngineEnvironment(
+        pulumi=Path(found),
+        project=project,
+        work_dir=project,
+        stack=stack,
+        kubeconfig=Path(named).expanduser() if named else None,
+        context=cluster.get("context"),
+        lock=project / ".mina-infra" / "runs" / f"{stack}.lock",
+    )
+
+
+def known_stacks(project: Path) -> str:
+    """The names of a project's stack files, for messages."""
+    names = (file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in sorted(project.glob("Pulumi.*.yaml")))
+    return ", ".join(names) or "none"
+
+
+def read_config(stack_file: Path) -> dict[str, Any]:
+    """The config of a stack file; empty when there is none."""
+    data = yaml.safe_load(stack_file.read_text()) or {}
+    config = data.get("config") if isinstance(data, dict) else None
+    return config if isinstance(config, dict) else {}
+
+
+def _write_project(project: Path, work_dir: Path) -> None:
+    settings = {
+        "name": PROJECT,
+        "runtime": "python",
+        "description": f"Working copy of {project}",
+    }
+    _write(work_dir / "Pulumi.yaml", yaml.safe_dump(settings, sort_keys=False))
+
+
+def _write_stack(source: Path, work_dir: Path, cluster: Mapping[str, str]) -> None:
+    """The stack file with its testnet made local. What the engine itself wrote there (the salt) is kept."""
+    if not source.exists():
+        raise EngineError(
+            f"no stack file {source.name} in {source.parent}; known stacks: {known_stacks(source.parent)}"
+        )
+    load_stack(source)
+    target = work_dir / source.name
+    there = yaml.safe_load(target.read_text()) if target.exists() else None
+    salt = {key: value for key, value in (there or {}).items() if key.startswith("encryption")}
+    config = read_config(source)
+    config = {**config, TESTNET_KEY: localize(config[TESTNET_KEY], source.parent), CLUSTER_KEY: dict(cluster)}
+    if there != {**salt, "config": config}:
+        _write(target, yaml.safe_dump({**salt, "config": config}, sort_keys=False))
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    fresh = file.with_name(f".{file.name}.new")
+    fresh.write_text(text)
+    fresh.replace(file)

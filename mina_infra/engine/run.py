@@ -1,0 +1,252 @@
+"""up, preview, refresh and destroy of one stack.
+
+Every changing run holds the stack's lock, ends what an interrupted run left running, mends the backend, looks at the
+cluster, and only then starts the engine. All functions are synchronous and belong in the main thread, where Ctrl-C is
+passed on to the engine; none may be called from within a running event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pulumi import automation as auto
+
+from mina_infra.engine.command import EngineCommand
+from mina_infra.engine.environment import EngineEnvironment
+from mina_infra.engine.process import end_leftovers, exclusive
+from mina_infra.engine.program import Program
+from mina_infra.engine.progress import Progress
+from mina_infra.engine.provider import provider
+from mina_infra.engine.recovery import before_destroy, before_refresh, before_up, sweep
+from mina_infra.engine.report import Report, Silent
+from mina_infra.engine.state import mend
+from mina_infra.errors import EngineError, MinaInfraError
+from mina_infra.outputs import OutputsDocument
+
+PARALLEL = 64
+"""Operations at once; measured as enough to keep the API server busy (facts: measured)."""
+
+ADOPT = "MINA_INFRA_ADOPT"
+"""Set for one run after an interrupted one: the program then lets its provider take over existing objects."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did. `changes` counts Kubernetes objects by operation (create, update, replace, delete, same)."""
+
+    changes: Mapping[str, int]
+    seconds: float
+    adopted: int = 0
+
+    @property
+    def changed(self) -> int:
+        """Objects that are not as they were."""
+        return sum(count for op, count in self.changes.items() if op not in ("same", "refresh", "read"))
+
+
+@dataclass(frozen=True)
+class UpResult(RunResult):
+    """What an `up` did, and the testnet's outputs document."""
+
+    outputs: OutputsDocument | None = field(default=None)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A preview's digest (`pulumi preview --json`, facts: pulumi 4.1).
+
+    `failed` is the engine's verdict: a protected object is in the way, or the API server refuses a change; the digest
+    is complete all the same.
+    """
+
+    digest: Mapping[str, Any]
+    failed: bool
+
+    @property
+    def changes(self) -> Mapping[str, int]:
+        """Steps by operation; components and providers are counted."""
+        summary: Mapping[str, int] = self.digest.get("changeSummary") or {}
+        return summary
+
+
+def up(env: EngineEnvironment, report: Report | None = None) -> UpResult:
+    """Make the cluster what the stack file says. Raises SpecError, ClusterError or EngineError.
+
+    Does not wait for pods: see `mina_infra.engine.settle`.
+    """
+    report = report or Silent()
+    with changing(env, report):
+        situation = asyncio.run(before_up(env, report))
+        total = max(len(env.plan.objects()), len(situation.recorded.objects))
+        with adopting(situation.adopt):
+            run = _Run(env, report, total)
+            result = run.go(lambda stack, **common: stack.up(refresh=situation.refresh or None, **common))
+    document = result.outputs.get("testnet")
+    return UpResult(
+        changes=run.progress.changes,
+        seconds=run.seconds,
+        adopted=len(situation.difference.adopt),
+        outputs=OutputsDocument.model_validate(document.value) if document else None,
+    )
+
+
+def destroy(env: EngineEnvironment, report: Report | None = None, *, exclude_protected: bool = False) -> RunResult:
+    """Take the testnet away, also what an interrupted run left unrecorded. With `exclude_protected` its volumes stay.
+
+    Raises EngineError, before anything is changed, when volumes are kept and `exclude_protected` is not given.
+    """
+    report = report or Silent()
+    with changing(env, report):
+        situation = asyncio.run(before_destroy(env, exclude_protected=exclude_protected))
+        run = _Run(env, report, len(situation.recorded.objects))
+        if situation.recorded.resources:
+            run.go(lambda stack, **common: stack.destroy(exclude_protected=exclude_protected or None, **common))
+        swept = asyncio.run(sweep(env, report))
+    changes = dict(run.progress.changes)
+    changes["delete"] = changes.get("delete", 0) + swept
+    return RunResult(changes, run.seconds)
+
+
+def refresh(env: EngineEnvironment, report: Report | None = None) -> RunResult:
+    """Bring the record in line with the cluster; changes nothing there."""
+    report = report or Silent()
+    with changing(env, report):
+        situation = asyncio.run(before_refresh(env))
+        run = _Run(env, report, len(situation.recorded.objects))
+        run.go(lambda stack, **common: stack.refresh(**common))
+    return RunResult(run.progress.changes, run.seconds)
+
+
+def preview(env: EngineEnvironment, report: Report | None = None) -> Preview:
+    """What `up` would do, as data; unchanged objects are listed too. Takes no lock and changes nothing.
+
+    Raises EngineError when there is no digest at all, which is never the same as "no changes".
+    """
+    report = report or Silent()
+    situation = asyncio.run(before_up(env, report))
+    run = _Run(env, report, max(len(env.plan.objects()), len(situation.recorded.objects)))
+    failure: MinaInfraError | None = None
+    try:
+        run.go(lambda stack, **common: stack.preview(json=True, **common))
+    except EngineError as error:
+        failure = error
+    finally:
+        end_leftovers(env.lock, grace_s=1.0)
+    try:
+        return Preview(json.loads(run.printed), failed=failure is not None)
+    except ValueError:
+        raise failure or EngineError("the engine printed no digest") from None
+
+
+@contextmanager
+def changing(env: EngineEnvironment, report: Report) -> Iterator[None]:
+    """One changing run at a time, begun on clean ground and leaving no process behind."""
+    with exclusive(env.lock):
+        report.update("looking at what is there")
+        for pid, command in end_leftovers(env.lock).items():
+            report.say("repaired", f"ended process {pid} of an interrupted run ({Path(command.split()[0]).name})")
+        mend(env, report)
+        try:
+            yield
+        finally:
+            end_leftovers(env.lock, grace_s=1.0)
+
+
+@contextmanager
+def adopting(wanted: bool) -> Iterator[None]:
+    """Tell the program, which runs in this process, to let its provider take over what exists."""
+    if not wanted:
+        yield
+        return
+    os.environ[ADOPT] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[ADOPT]
+
+
+class _Run:
+    """One command of the engine: its progress, and its failure in words."""
+
+    def __init__(self, env: EngineEnvironment, report: Report, total: int) -> None:
+        self.progress = Progress(total=total)
+        self.seconds = 0.0
+        self._env = env
+        self._report = report
+        self._command = EngineCommand(env)
+        self._program = Program(env.project)
+
+    @property
+    def printed(self) -> str:
+        """What the last command wrote to its standard output."""
+        return self._command.finished.stdout if self._command.finished else ""
+
+    def go(self, operation: Callable[..., Any]) -> Any:
+        """Call a method of the stack with what all methods share. Raises EngineError, or the program's own mistake."""
+        began = time.monotonic()
+        with provider(self._env, self._report) as variables, _ticking(self._tick):
+            try:
+                workspace = auto.LocalWorkspace(
+                    work_dir=str(self._env.work_dir),
+                    program=self._program,
+                    env_vars=variables,
+                    pulumi_command=self._command,
+                )
+                stack = auto.Stack.create_or_select(self._env.stack, workspace)
+                return operation(stack, parallel=PARALLEL, color="never", on_event=self._see)
+            except auto.CommandError as error:
+                raise self._failure(error) from None
+            finally:
+                self.seconds = time.monotonic() - began
+
+    def _see(self, event: auto.EngineEvent) -> None:
+        self.progress.see(event, time.monotonic())
+
+    def _tick(self) -> None:
+        if self.progress.waiting or self.progress.done:
+            self._report.update(self.progress.line(time.monotonic()))
+
+    def _failure(self, error: auto.CommandError) -> MinaInfraError:
+        """What went wrong, in the words of who knows best: our program, the engine's diagnostics, its last output."""
+        mistake = self._program.mistake
+        if mistake is not None:
+            return mistake if isinstance(mistake, MinaInfraError) else EngineError(str(mistake))
+        finished = self._command.finished
+        if finished is not None and finished.code < 0:
+            name = signal.Signals(-finished.code).name
+            return EngineError(f"the engine was killed ({name}); the same command goes on from here")
+        if isinstance(error, auto.ConcurrentUpdateError):
+            return EngineError(
+                f"stack '{self._env.stack}' is locked by another run. If that run is dead: "
+                f"mina-infra pulumi -s {self._env.stack} -- cancel"
+            )
+        known = self.progress.failure_text()
+        return EngineError(known or (finished.stderr or finished.stdout if finished else str(error)).strip())
+
+
+@contextmanager
+def _ticking(tick: Callable[[], None], every_s: float = 0.5) -> Iterator[None]:
+    """Call `tick` regularly from a thread of its own, so that waiting is seen to go on."""
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(every_s):
+            tick()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

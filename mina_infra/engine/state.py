@@ -1,0 +1,190 @@
+"""What the engine has on record: read from a file backend of our own, or exported from the user's.
+
+The file backend is also mended here, because the CLI cannot: every command of it fails on an unreadable state file.
+Layout of the file backend: facts pulumi 5.1 and the folder itself.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mina_infra.engine.environment import PROJECT, EngineEnvironment
+from mina_infra.engine.process import is_alive
+from mina_infra.engine.report import Report
+from mina_infra.errors import EngineError
+from mina_infra.outputs import OutputsDocument
+
+_KUBERNETES = "kubernetes:"
+
+
+@dataclass(frozen=True, order=True)
+class ObjectKey:
+    """One object of a cluster. Version-free: `apps/v1` and `apps/v1beta1` name the same object."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> ObjectKey:
+        """The key of a manifest or of a live object."""
+        api_version = str(manifest["apiVersion"])
+        group = api_version.rpartition("/")[0]
+        metadata = manifest["metadata"]
+        return cls(group, str(manifest["kind"]), metadata.get("namespace") or "", metadata["name"])
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class RecordedObject:
+    """One Kubernetes object in the engine's state."""
+
+    uid: str
+    protect: bool
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The engine's state of one stack. `resources` counts everything, components and providers included."""
+
+    objects: Mapping[ObjectKey, RecordedObject] = field(default_factory=dict)
+    resources: int = 0
+
+    @property
+    def protected(self) -> tuple[ObjectKey, ...]:
+        return tuple(sorted(key for key, each in self.objects.items() if each.protect))
+
+
+def recorded(env: EngineEnvironment) -> Recorded:
+    """What the engine has on record for the stack; empty when the stack does not exist yet."""
+    if env.backend is None:
+        return parse_deployment(_export(env))
+    try:
+        state = json.loads(state_file(env).read_text())
+    except FileNotFoundError:
+        return Recorded()
+    return parse_deployment(state["checkpoint"].get("latest") or {})
+
+
+def parse_deployment(deployment: Mapping[str, Any]) -> Recorded:
+    """The Kubernetes objects of a deployment, as in a checkpoint or in `pulumi stack export`."""
+    resources = [each for each in deployment.get("resources") or [] if not each.get("delete")]
+    objects = {}
+    for each in resources:
+        if each["type"].startswith(_KUBERNETES) and each.get("custom"):
+            seen = each.get("outputs") or each.get("inputs") or {}
+            if "kind" in seen and "name" in seen.get("metadata", {}):
+                uid = str(seen["metadata"].get("uid", ""))
+                objects[ObjectKey.of(seen)] = RecordedObject(uid, bool(each.get("protect")))
+    return Recorded(objects, len(resources))
+
+
+def outputs(env: EngineEnvironment) -> OutputsDocument:
+    """The outputs document of the last deployment. Raises EngineError when there is none."""
+    command = [str(env.pulumi), "stack", "output", "--json", "--stack", env.stack, "--non-interactive"]
+    done = subprocess.run(
+        command, cwd=env.work_dir, env=env.process_environment(), capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0 and "no stack named" not in done.stderr:
+        raise EngineError(f"the outputs of stack '{env.stack}' cannot be read: {done.stderr.strip()}")
+    document = json.loads(done.stdout).get("testnet") if done.returncode == 0 else None
+    if document is None:
+        raise EngineError(f"stack '{env.stack}' has no testnet deployed; run `mina-infra up -s {env.stack}` first")
+    return OutputsDocument.model_validate(document)
+
+
+def state_file(env: EngineEnvironment) -> Path:
+    """The state file of a stack in a file backend of our own."""
+    assert env.backend is not None
+    return env.backend / ".pulumi" / "stacks" / PROJECT / f"{env.stack}.json"
+
+
+def mend(env: EngineEnvironment, report: Report) -> None:
+    """Clear what a killed engine left in a file backend of our own: empty sidecars, a stale lock, a torn state file.
+
+    Raises EngineError when somebody else's living process holds the lock.
+    """
+    if env.backend is None:
+        return
+    for sidecar in (env.backend / ".pulumi" / "stacks" / PROJECT).glob(f"{env.stack}.json*.attrs"):
+        if not sidecar.read_bytes().strip():
+            sidecar.unlink()
+            report.say("repaired", f"removed the empty sidecar file {sidecar.name} of an interrupted run")
+    _clear_locks(env, report)
+    _restore_state(env, report)
+
+
+def _clear_locks(env: EngineEnvironment, report: Report) -> None:
+    """Remove the engine's locks whose process is dead. We hold the stack's own lock, so none is a live run of ours."""
+    assert env.backend is not None
+    for lock in (env.backend / ".pulumi" / "locks" / "organization" / PROJECT / env.stack).glob("*.json"):
+        holder = _read_json(lock) or {}
+        pid, host = int(holder.get("pid") or 0), str(holder.get("hostname") or "")
+        if pid and (host != socket.gethostname() or is_alive(pid)):
+            raise EngineError(
+                f"the stack '{env.stack}' is locked by process {pid} on {host or 'this host'} since "
+                f"{holder.get('timestamp', 'an unknown time')}; wait for it, or end it, then try again"
+            )
+        lock.unlink()
+        report.say("repaired", "cleared the lock of an interrupted run")
+
+
+def _restore_state(env: EngineEnvironment, report: Report) -> None:
+    """Put the newest readable copy in the place of an unreadable state file; the broken one is kept beside it."""
+    file = state_file(env)
+    if not file.exists() or _is_checkpoint(file):
+        return
+    broken = file.with_name(f"{file.name}.broken-{int(time.time())}")
+    file.rename(broken)
+    copy = next(filter(_is_checkpoint, _copies(env)), None)
+    if copy is not None:
+        file.write_bytes(copy.read_bytes())
+    source = f"restored from {copy.name}" if copy else "no readable copy of it: starting from what is in the cluster"
+    report.say("repaired", f"the state file was unreadable (kept as {broken.name}); {source}")
+
+
+def _copies(env: EngineEnvironment) -> list[Path]:
+    """Older copies of the state, newest first: the one beside it, backups, history."""
+    assert env.backend is not None
+    root = env.backend / ".pulumi"
+    found = [state_file(env).with_name(f"{env.stack}.json.bak")]
+    for folder, pattern in (("backups", f"{env.stack}.*.json"), ("history", f"{env.stack}-*.checkpoint.json")):
+        found += (root / folder / PROJECT / env.stack).glob(pattern)
+    return sorted((each for each in found if each.exists()), key=lambda each: each.stat().st_mtime, reverse=True)
+
+
+def _is_checkpoint(file: Path) -> bool:
+    data = _read_json(file)
+    return data is not None and isinstance(data.get("checkpoint"), dict)
+
+
+def _read_json(file: Path) -> dict[str, Any] | None:
+    try:
+        data = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _export(env: EngineEnvironment) -> Mapping[str, Any]:
+    """`pulumi stack export` of a user's backend; empty when there is no such stack."""
+    command = [str(env.pulumi), "stack", "export", "--stack", env.stack, "--non-interactive"]
+    done = subprocess.run(
+        command, cwd=env.work_dir, env=env.process_environment(), capture_output=True, text=True, check=False
+    )
+    if done.returncode == 0:
+        deployment: Mapping[str, Any] = json.loads(done.stdout)["deployment"]
+        return deployment
+    if "no stack named" in done.stderr:
+        return {}
+    raise EngineError(f"the state of stack '{env.stack}' cannot be read: {done.stderr.strip()}")
