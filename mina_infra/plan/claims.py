@@ -1,0 +1,44 @@
+"""The claim templates of the storage RFC: one definition for all volume kinds."""
+
+from __future__ import annotations
+
+from mina_infra.plan import labels, names
+from mina_infra.plan.nodes import Node
+from mina_infra.plan.objects import SKIP_AWAIT, PlannedObject
+from mina_infra.spec import Retention, TestnetSpec
+from mina_infra.storage.volumes import Volume
+
+
+def node_claim(spec: TestnetSpec, node: Node, volume: Volume) -> PlannedObject:
+    """A volume of one node. ReadWriteOncePod unless asked otherwise: two daemons on one RocksDB corrupt it."""
+    name = names.claim(node.name, volume.kind, spec.era)
+    return _claim(spec, names.claim_key(node.name, volume.kind), name, volume, node)
+
+
+def shared_claim(spec: TestnetSpec, volume: Volume) -> PlannedObject:
+    """The volume that all daemons of an era read."""
+    name = names.shared_claim(volume.kind, spec.era)
+    return _claim(spec, names.GENESIS_CLAIM_KEY, name, volume, None)
+
+
+def _claim(spec: TestnetSpec, key: str, name: str, volume: Volume, node: Node | None) -> PlannedObject:
+    chosen = volume.storage_class
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {
+            "name": name,
+            "namespace": spec.namespace,
+            "labels": labels.of_claim(spec, volume.kind, node),
+            "annotations": dict(SKIP_AWAIT),
+        },
+        "spec": {
+            "accessModes": [volume.access_mode.value],
+            "storageClassName": chosen.name,
+            "volumeMode": "Filesystem",
+            "resources": {"requests": {"storage": f"{volume.effective_gib}Gi"}},
+        },
+    }
+    # The quota first, or the claims of a testnet that grows would meet the quota of the smaller one.
+    after = (names.NAMESPACE_KEY, names.QUOTA_KEY, names.class_key(chosen.disk.value))
+    return PlannedObject(key, manifest, protect=spec.retention is Retention.RETAIN, after=after)

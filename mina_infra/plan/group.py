@@ -1,0 +1,42 @@
+"""One role group: for each node its claims, its Service, its Deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mina_infra.plan import names, nodes, roles
+from mina_infra.plan.claims import node_claim
+from mina_infra.plan.common import Common, common
+from mina_infra.plan.nodes import Node
+from mina_infra.plan.objects import GroupPlan, PlannedObject
+from mina_infra.plan.services import service
+from mina_infra.plan.workload import deployment
+from mina_infra.spec import NodeGroup, TestnetSpec
+from mina_infra.storage.volumes import Volume
+
+
+def plan_group(spec: TestnetSpec, group_name: str) -> GroupPlan:
+    """The plan of one group, the same as within the whole testnet. Raises KeyError for an unknown group."""
+    groups = {group.name: group for group in spec.nodes}
+    return group_plan(common(spec), groups[group_name])
+
+
+def group_plan(common: Common, group: NodeGroup) -> GroupPlan:
+    volumes = common.volumes.own(group)
+    objects = [each for node in nodes.of_group(group) for each in _node(common, node, volumes)]
+    return GroupPlan(group.name, group.role.value, group.node_names(), tuple(objects))
+
+
+def _node(common: Common, node: Node, volumes: tuple[Volume, ...]) -> Iterator[PlannedObject]:
+    workload = roles.workload(common, node)
+    claims = [node_claim(common.spec, node, volume) for volume in volumes]
+    yield from claims
+    after = tuple(claim.key for claim in claims)
+    if workload.service_ports:
+        offered = service(common.spec, node, workload.service_ports)
+        after = (*after, offered.key)
+        yield offered
+    if node.daemon:
+        after = (*after, names.CONFIG_KEY)
+        after += (names.GENESIS_CLAIM_KEY, names.GENESIS_JOB_KEY) if common.shared_volume else ()
+    yield deployment(common, node, workload, after)

@@ -1,0 +1,51 @@
+"""Labels and annotations. Selectors use the identity alone, so that everything else may change on a live object."""
+
+from __future__ import annotations
+
+import re
+
+from mina_infra.plan.nodes import Node
+from mina_infra.spec import TestnetSpec, VolumeKind
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+ERA = "mina-infra/era"
+VOLUME = "mina-infra/volume"
+JOB = "mina-infra/job"
+STAKE = "mina-infra/stake"
+PEER_ID = "mina-infra/peer-id"
+OWNER = "mina-infra/owner"
+TTL = "mina-infra/ttl"
+GENESIS = "mina-infra/genesis"
+
+
+def of_testnet(spec: TestnetSpec) -> dict[str, str]:
+    """On every object: whose it is. An object without both is not ours."""
+    return {MANAGED_BY: "mina-infra", "testnet": spec.name}
+
+
+def identity(spec: TestnetSpec, node: Node) -> dict[str, str]:
+    """What selects the one pod of a node; never changes."""
+    return {"app": node.name, "testnet": spec.name}
+
+
+def of_node(spec: TestnetSpec, node: Node) -> dict[str, str]:
+    """On a node's objects that outlive an era and an image: its Service."""
+    return {**of_testnet(spec), "app": node.name, "role": node.group.role.value, "class": node.group.name}
+
+
+def of_claim(spec: TestnetSpec, kind: VolumeKind, node: Node | None) -> dict[str, str]:
+    """On a claim; an image or a chart of another version does not touch it."""
+    base = of_node(spec, node) if node else of_testnet(spec)
+    return {**base, ERA: str(spec.era), VOLUME: kind.value}
+
+
+def of_pod(spec: TestnetSpec, node: Node, version: str) -> dict[str, str]:
+    """On a node's Deployment and pod."""
+    return {**of_node(spec, node), "version": version, ERA: str(spec.era)}
+
+
+def version_label(spec: TestnetSpec) -> str:
+    """The first six characters of the image's tag, as in Mina's charts; made a valid label value."""
+    name = spec.image.split("@", 1)[0].rsplit("/", 1)[-1]
+    tag = name.partition(":")[2] or spec.daemon_version or "latest"
+    return re.sub(r"[^A-Za-z0-9._-]", "-", tag)[:6].strip("._-") or "latest"

@@ -1,0 +1,58 @@
+"""What a plan is made of: Kubernetes objects as plain dicts, with what the engine must know of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mina_infra.outputs import OutputsDocument
+from mina_infra.spec import TestnetSpec
+
+Manifest = dict[str, Any]
+
+SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
+"""On everything that a daemon's readiness decides: waiting Services starve the engine's parallel slots, and claims
+that are bound at first sight (adopted ones) are waited for in vain. `mina-infra verify` judges readiness."""
+
+
+@dataclass(frozen=True)
+class PlannedObject:
+    """One object. `key` is its stable, unique name in the testnet's plan and never follows era or content.
+
+    `protect`: the engine refuses to delete it. `after`: keys, planned earlier, that must exist before it.
+    """
+
+    key: str
+    manifest: Manifest
+    protect: bool = False
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GroupPlan:
+    """The nodes of one role group and their objects: for each node its claims, its Service, its Deployment."""
+
+    name: str
+    role: str
+    node_names: tuple[str, ...]
+    objects: tuple[PlannedObject, ...]
+
+
+@dataclass(frozen=True)
+class TestnetPlan:
+    """A whole testnet as data."""
+
+    __test__ = False  # not a test class, whatever its name looks like to pytest
+
+    spec: TestnetSpec
+    base: tuple[PlannedObject, ...]
+    classes: tuple[PlannedObject, ...]
+    genesis: tuple[PlannedObject, ...]
+    groups: tuple[GroupPlan, ...]
+    outputs: OutputsDocument
+
+    def objects(self) -> tuple[PlannedObject, ...]:
+        """All objects in the order of their registration: whatever an object needs comes before it."""
+        seeds_first = sorted(self.groups, key=lambda group: group.role != "seed")
+        of_groups = [each for group in seeds_first for each in group.objects]
+        return (*self.base, *self.classes, *self.genesis, *of_groups)

@@ -1,0 +1,97 @@
+"""The outputs document of a plan: complete before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mina_infra.daemon.multiaddress import Multiaddress
+from mina_infra.outputs import ChainOutput, ClaimOutput, NodeOutput, OutputsDocument, SeedOutput
+from mina_infra.plan import names, nodes, ports
+from mina_infra.plan.common import Common
+from mina_infra.plan.nodes import Node
+from mina_infra.plan.objects import GroupPlan, Manifest
+from mina_infra.spec import Role, TestnetSpec
+from mina_infra.storage.volumes import Claimed
+
+SLOT_MS, K = 180_000, 290
+"""What a daemon takes when the runtime config is silent (domain facts 6)."""
+
+
+def document(common: Common, groups: Iterable[GroupPlan]) -> OutputsDocument:
+    spec = common.spec
+    deployments = {
+        each.key: each.manifest for group in groups for each in group.objects if each.manifest["kind"] == "Deployment"
+    }
+    members = list(nodes.of_testnet(spec))
+    return OutputsDocument(
+        testnet=spec.name,
+        era=spec.era,
+        namespace=spec.namespace,
+        nodes=[_node(node, deployments[node.name]) for node in members],
+        seeds=[_seed(spec, node) for node in members if node.role is Role.SEED],
+        claims=[_claim(spec, claimed) for claimed in common.volumes.all()],
+        images=_images(spec),
+        chain=_chain(spec),
+        thresholds=spec.thresholds,
+        post_deploy=list(spec.post_deploy),
+    )
+
+
+def _node(node: Node, deployment: Manifest) -> NodeOutput:
+    pod = deployment["spec"]["template"]["spec"]
+    containers = [*pod.get("initContainers", ()), *pod["containers"]]
+    numbers = {port["name"]: port["containerPort"] for each in containers for port in each.get("ports", ())}
+    return NodeOutput(
+        name=node.name,
+        role=node.role.value,
+        group=node.group.name,
+        stake=node.group.stake,
+        container=pod["containers"][0]["name"],
+        ports={ports.SHORT_NAMES[name]: number for name, number in numbers.items() if name in ports.SHORT_NAMES},
+        peer_id=node.identity.peer_id if node.identity else None,
+    )
+
+
+def _seed(spec: TestnetSpec, node: Node) -> SeedOutput:
+    assert node.identity, "the spec's rules want an identity for every seed"
+    host = node.identity.address or names.host(node.name, spec.namespace)
+    address = Multiaddress(host, node.external_port, node.identity.peer_id)
+    return SeedOutput(name=node.name, host=host, port=address.port, peer_id=address.peer_id, multiaddress=str(address))
+
+
+def _claim(spec: TestnetSpec, claimed: Claimed) -> ClaimOutput:
+    volume = claimed.volume
+    if claimed.node is None:
+        name = names.shared_claim(volume.kind, spec.era)
+    else:
+        name = names.claim(claimed.node, volume.kind, spec.era)
+    return ClaimOutput(
+        name=name,
+        kind=volume.kind.value,
+        node=claimed.node,
+        size_gib=volume.effective_gib,
+        storage_class=volume.storage_class.name,
+        access_mode=volume.access_mode.value,
+        retention=spec.retention.value,
+    )
+
+
+def _images(spec: TestnetSpec) -> dict[str, str]:
+    images = {
+        "daemon": spec.image,
+        "archive": spec.images.archive,
+        "postgres": spec.images.postgres if spec.groups_of(Role.ARCHIVE) else None,
+        "user-agent": spec.images.user_agent,
+        "bots": spec.images.bots,
+        "init": spec.images.init,
+        "genesis-ledger": spec.genesis.ledger.image,
+    }
+    return {purpose: image for purpose, image in images.items() if image}
+
+
+def _chain(spec: TestnetSpec) -> ChainOutput:
+    config = spec.genesis.config()
+    return ChainOutput(
+        slot_ms=config.get("proof", {}).get("block_window_duration_ms", SLOT_MS),
+        k=config.get("genesis", {}).get("k", K),
+    )

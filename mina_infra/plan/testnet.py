@@ -1,0 +1,51 @@
+"""The whole testnet."""
+
+from __future__ import annotations
+
+from mina_infra.plan import labels, names, outputs
+from mina_infra.plan.access import service_account
+from mina_infra.plan.common import Common, common
+from mina_infra.plan.config import config_map
+from mina_infra.plan.disruption import budgets
+from mina_infra.plan.genesis import genesis
+from mina_infra.plan.group import group_plan
+from mina_infra.plan.namespace import namespace
+from mina_infra.plan.objects import PlannedObject, TestnetPlan
+from mina_infra.plan.quota import resource_quota
+from mina_infra.spec import Retention, TestnetSpec
+
+
+def plan_testnet(spec: TestnetSpec) -> TestnetPlan:
+    """Everything that a spec leads to. Pure: the same spec gives the same bytes."""
+    shared = common(spec)
+    groups = tuple(group_plan(shared, group) for group in spec.nodes)
+    return TestnetPlan(
+        spec=spec,
+        base=_base(shared),
+        classes=_classes(shared),
+        genesis=genesis(shared),
+        groups=groups,
+        outputs=outputs.document(shared, groups),
+    )
+
+
+def _base(shared: Common) -> tuple[PlannedObject, ...]:
+    spec = shared.spec
+    return (
+        namespace(spec),
+        service_account(spec),
+        resource_quota(spec),
+        config_map(spec, shared.config_map, shared.config_data),
+        *budgets(spec),
+    )
+
+
+def _classes(shared: Common) -> tuple[PlannedObject, ...]:
+    """Protected with the claims that need them: an expanded claim whose class is gone cannot grow."""
+    spec = shared.spec
+    protect = spec.retention is Retention.RETAIN
+    own = labels.of_testnet(spec)
+    return tuple(
+        PlannedObject(names.class_key(disk.value), chosen.manifest(own), protect)
+        for disk, chosen in shared.volumes.classes().items()
+    )

@@ -1,0 +1,1 @@
+"""Disks, classes, sizes, cost and quota of a testnet; pure functions of the spec."""

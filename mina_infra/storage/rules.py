@@ -1,0 +1,12 @@
+"""What a provider cannot bind is refused by name, before anything is planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mina_infra.spec import Issue, TestnetSpec
+
+
+def check(spec: TestnetSpec) -> Iterator[Issue]:
+    """All issues; raises nothing."""
+    return iter(())
