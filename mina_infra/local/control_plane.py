@@ -229,8 +229,8 @@ def _do(paths: ClusterPaths, tools: Tools, step: Step) -> None:
         kwokctl.correct_pid_files(paths, kwokctl.component_processes(paths))
         _write_kubeconfig(paths)
         return
-    if step is Step.RECREATE:
-        _wipe(paths)
+    if step in (Step.CREATE, Step.RECREATE):
+        _wipe(paths)  # also before a first start: processes outlive a state folder that somebody deleted
     elif step is Step.REBUILD:
         _end_components(paths)
         for file in (paths.kwok_config, paths.kwok_cluster / "kubeconfig.yaml"):
