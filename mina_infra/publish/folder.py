@@ -74,7 +74,7 @@ def _refuse(outputs: OutputsDocument, verdict: Verdict, seeds: list[Seed], folde
 
 
 def _page(outputs: OutputsDocument, seeds: list[Seed], verdict: Verdict, path: Path) -> str:
-    """The page that stands there, if it says the same from an earlier moment on; else a new one from this verdict on."""
+    """The page that stands there, if it has been saying the same; else a new one, from this verdict on."""
     since = since_of(_text(path) or "")
     if since is not None:
         same = render(outputs, seeds, verdict, since)

@@ -14,9 +14,10 @@ from mina_infra.outputs import OutputsDocument
 from mina_infra.publish.seeds import Seed
 
 _STYLE = """
-:root { color-scheme: light dark; --line: light-dark(#d5d8de, #3a3f4a); --soft: light-dark(#5b6270, #a3abba);
-  --ground: light-dark(#ffffff, #14171c); --ink: light-dark(#1b1f27, #e8eaef); --good: light-dark(#0a7a3d, #4cc98a);
-  --bad: light-dark(#b3261e, #ff8a80); --panel: light-dark(#f5f6f8, #1c2027); }
+:root { color-scheme: light dark; --ground: #ffffff; --ink: #1b1f27; --soft: #5b6270; --line: #d5d8de;
+  --panel: #f5f6f8; --good: #0a7a3d; --bad: #b3261e }
+@media (prefers-color-scheme: dark) { :root { --ground: #14171c; --ink: #e8eaef; --soft: #a3abba; --line: #3a3f4a;
+  --panel: #1c2027; --good: #4cc98a; --bad: #ff8a80 } }
 * { box-sizing: border-box }
 body { margin: 0 auto; max-width: 64rem; padding: 2rem 1rem; background: var(--ground); color: var(--ink);
   font: 1rem/1.5 system-ui, sans-serif }

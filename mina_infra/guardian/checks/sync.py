@@ -25,9 +25,9 @@ CHECK = CheckInfo(
 
 class _Place(Enum):
     AT_TIP = "at the tip"
-    STARTING = "starting"  # not synced yet, within the time that this may take
-    BEHIND = "behind"  # it may be catching up
-    STUCK = "stuck"  # longer than any start or catch-up takes
+    UNDER_WAY = "on the way"  # bootstraps or fetches many blocks, within the time that this may take
+    BEHIND = "behind"  # by a few blocks, which a share of the nodes may be
+    STUCK = "stuck"  # for longer than any start or catch-up takes
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def judge(survey: Survey, criteria: Criteria) -> Finding:
     total, synced = len(survey.expected), len(at[_Place.AT_TIP])
     enough = total > 0 and synced / total >= criteria.synced_share
     lasting = any(positions[node].since_slots > criteria.behind_fail_slots for node in at[_Place.BEHIND])
-    state = _state(bool(at[_Place.STUCK]), bool(survey.silences or at[_Place.STARTING]) or not total, enough, lasting)
+    state = _state(bool(at[_Place.STUCK]), bool(survey.silences or at[_Place.UNDER_WAY]) or not total, enough, lasting)
     off = [node for node in survey.expected if node in positions and positions[node].place is not _Place.AT_TIP]
     tolerated = state is State.PASS and off
     return Finding(
@@ -92,15 +92,16 @@ def _position(survey: Survey, node: str, criteria: Criteria) -> _Position:
         since = min(up, criteria.slots(answer.now_ms - first_missing.date_ms))
     catching_up = answer.status.sync_status is SyncStatus.CATCHUP
     limit = criteria.catchup_fail_slots if catching_up else criteria.behind_fail_slots
-    stuck = lag > criteria.behind_fail_blocks and since > limit
     found = f"{lag} blocks behind for {since:.0f} slots, says {answer.status.sync_status}"
-    return _Position(_Place.STUCK if stuck else _Place.BEHIND, found, lag, since)
+    if lag <= criteria.behind_fail_blocks:
+        return _Position(_Place.BEHIND, found, lag, since)
+    return _Position(_Place.STUCK if since > limit else _Place.UNDER_WAY, found, lag, since)
 
 
 def _starting(answer: Answer, up: float, criteria: Criteria) -> _Position:
     found = f"{answer.status.sync_status}, up for {up:.0f} slots"
     stuck = up > criteria.bootstrap_fail_slots
-    return _Position(_Place.STUCK if stuck else _Place.STARTING, found, since_slots=up)
+    return _Position(_Place.STUCK if stuck else _Place.UNDER_WAY, found, since_slots=up)
 
 
 def _lag(survey: Survey, node: str) -> tuple[int, Block | None]:
@@ -132,6 +133,6 @@ def _row(node: str, position: _Position, survey: Survey) -> Row:
 
 
 def _rest(at: dict[_Place, list[str]], survey: Survey) -> str:
-    counts = [(len(at[place]), place.value) for place in (_Place.STARTING, _Place.BEHIND, _Place.STUCK)]
+    counts = [(len(at[place]), place.value) for place in (_Place.UNDER_WAY, _Place.BEHIND, _Place.STUCK)]
     counts.append((len(survey.silences), "silent"))
     return "".join(f", {count} {word}" for count, word in counts if count)
