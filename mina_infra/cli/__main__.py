@@ -1,0 +1,3 @@
+from mina_infra.cli import main
+
+main()

@@ -1,0 +1,184 @@
+"""Commands that plan, deploy and remove a testnet, and the door to the Pulumi CLI."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from mina_infra.cli.console import Reporter
+from mina_infra.cli.options import DEFAULT_CLUSTER, DEFAULT_STACK, ClusterName, Json, Local, Stack, Yes
+from mina_infra.cli.place import Place, place_of
+from mina_infra.cli.steps import Session, default_out
+from mina_infra.errors import EngineError
+
+Format = Literal["table", "yaml", "json"]
+
+
+def plan(*, stack: Stack = DEFAULT_STACK, format: Format = "table") -> int:
+    """Show what a stack's document means, without asking any cluster.
+
+    table: nodes by role, volumes by class with their effective sizes, monthly cost. yaml: exactly the manifests that
+    the components register. json: the same as data.
+    """
+    from mina_infra.plan import load_stack, plan_testnet
+    from mina_infra.plan.summary import summarize, to_data, to_text
+    from mina_infra.plan.yaml import to_yaml
+
+    planned = plan_testnet(load_stack(place_of(stack, local=False, cluster=DEFAULT_CLUSTER).stack_file))
+    if format == "yaml":
+        print(to_yaml(planned.objects()), end="")
+    elif format == "json":
+        print(jsonlib.dumps(to_data(summarize(planned)), indent=2))
+    else:
+        print(to_text(summarize(planned)))
+    return 0
+
+
+def up(
+    *,
+    stack: Stack = DEFAULT_STACK,
+    local: Local = False,
+    cluster: ClusterName = DEFAULT_CLUSTER,
+    out: Annotated[Path | None, Parameter(help="Folder to publish to. Default: out/STACK.")] = None,
+    yes: Yes = False,
+) -> int:
+    """Deploy a testnet, wait until it runs, and do its post-deploy steps (verify, publish).
+
+    Running it again changes only what differs; after an interruption it goes on from there. On a real cluster it
+    shows what will change and asks first.
+    """
+    place = place_of(stack, local=local, cluster=cluster)
+    with Reporter() as reporter:
+        if place.embedded is None and not yes and not _agreed(place, reporter):
+            return 1
+        return deploy(place, reporter, out or default_out(place))
+
+
+def deploy(place: Place, reporter: Reporter, out: Path) -> int:
+    """Deployment and all that follows it; the exit code."""
+    from mina_infra.engine.progress import summary
+    from mina_infra.engine.run import up as engine_up
+    from mina_infra.plan.summary import headline, summarize
+
+    began = time.monotonic()
+    environment = place.environment()
+    reporter.say(place.stack, headline(summarize(environment.plan)))
+    with reporter.stage("deploying", "starting the engine"):
+        result = engine_up(environment, reporter)
+    reporter.say("deployed", f"{summary(dict(result.changes)) or 'no changes'} in {result.seconds:.0f} s")
+    if result.outputs is None:
+        raise EngineError("the program exported no outputs document named 'testnet'")
+    session = Session(place, result.outputs, reporter, out)
+    session.settle()
+    code = session.run()
+    reporter.say("done", f"in {time.monotonic() - began:.0f} s")
+    return code
+
+
+def preview(
+    *, stack: Stack = DEFAULT_STACK, local: Local = False, cluster: ClusterName = DEFAULT_CLUSTER, json: Json = False
+) -> int:
+    """Show what `up` would change. Nothing is changed. Exit code 1 when `up` would fail.
+
+    --json prints the engine's whole digest; `mina-infra pulumi -- preview --diff` shows every field.
+    """
+    from mina_infra.engine.run import preview as engine_preview
+
+    place = place_of(stack, local=local, cluster=cluster)
+    with Reporter() as reporter:
+        environment = place.environment()
+        with reporter.stage("previewing", "starting the engine"):
+            found = engine_preview(environment, reporter)
+    if json:
+        print(jsonlib.dumps(found.digest, indent=2))
+    else:
+        print_preview(found.digest)
+    return 1 if found.failed else 0
+
+
+def print_preview(digest: object) -> None:
+    """One line for each object that would change, then the reasons why it would fail."""
+    assert isinstance(digest, dict)
+    steps = [step for step in digest.get("steps", []) if step["op"] not in ("same", "read", "refresh")]
+    for step in steps:
+        kind, name = step["urn"].split("::")[-2].split("$")[-1], step["urn"].split("::")[-1]
+        reasons = ", ".join(step.get("replaceReasons") or step.get("diffReasons") or ())
+        print(f"{step['op']:<10} {kind.split(':')[-1]:<22} {name}{f'  ({reasons})' if reasons else ''}")
+    for diagnostic in digest.get("diagnostics", []):
+        if diagnostic.get("severity") == "error":
+            print(f"error      {diagnostic['message'].strip()}")
+    print(f"{len(steps)} of {len(digest.get('steps', []))} resources would change")
+
+
+def destroy(
+    *, stack: Stack = DEFAULT_STACK, local: Local = False, cluster: ClusterName = DEFAULT_CLUSTER, yes: Yes = False
+) -> int:
+    """Take a testnet away. Volumes of a testnet with `retention: retain` stay, and the next `up` finds them.
+
+    To delete kept volumes as well: set `retention: delete`, run `up`, then `destroy`.
+    """
+    from mina_infra.engine.progress import summary
+    from mina_infra.engine.run import destroy as engine_destroy
+    from mina_infra.spec import Retention
+
+    place = place_of(stack, local=local, cluster=cluster)
+    with Reporter() as reporter:
+        environment = place.environment()
+        planned = environment.plan
+        kept = sum(each.protect and each.manifest["kind"] == "PersistentVolumeClaim" for each in planned.objects())
+        retain = planned.spec.retention is Retention.RETAIN
+        volumes = f"{kept} claims are kept" if retain else f"its {len(planned.outputs.claims)} claims are deleted"
+        reporter.say(place.stack, f"{len(planned.outputs.nodes)} nodes are removed; {volumes}")
+        if place.embedded is None and not yes and not _confirm(f"Remove testnet '{planned.spec.name}'?"):
+            return 1
+        with reporter.stage("destroying", "starting the engine"):
+            result = engine_destroy(environment, reporter, exclude_protected=retain)
+        reporter.say("destroyed", f"{summary(dict(result.changes)) or 'nothing was there'} in {result.seconds:.0f} s")
+    return 0
+
+
+def outputs(*, stack: Stack = DEFAULT_STACK, local: Local = False, cluster: ClusterName = DEFAULT_CLUSTER) -> int:
+    """Print the outputs document of the last deployment as JSON."""
+    document = place_of(stack, local=local, cluster=cluster).outputs()
+    print(jsonlib.dumps(document.to_json_value(), indent=2))
+    return 0
+
+
+def pulumi(
+    *arguments: Annotated[str, Parameter(allow_leading_hyphen=True, help="What to hand to the Pulumi CLI, after --.")],
+    stack: Stack = DEFAULT_STACK,
+    local: Local = False,
+    cluster: ClusterName = DEFAULT_CLUSTER,
+) -> int:
+    """Run the Pulumi CLI in a stack's environment: its backend, provider and program.
+
+    For example `mina-infra pulumi -- preview --diff`, `-- stack`, `-- refresh`, `-- destroy --exclude-protected`.
+    """
+    from mina_infra.engine.passthrough import pulumi as run
+
+    place = place_of(stack, local=local, cluster=cluster)
+    with Reporter() as reporter:
+        environment = place.environment()
+        return run(environment, arguments, reporter)
+
+
+def _agreed(place: Place, reporter: Reporter) -> bool:
+    """Show what would change on a real cluster and ask."""
+    from mina_infra.engine.run import preview as engine_preview
+
+    environment = place.environment()
+    with reporter.stage("previewing", "starting the engine"):
+        found = engine_preview(environment, reporter)
+    print_preview(found.digest)
+    return not found.failed and _confirm(f"Deploy stack '{place.stack}'?")
+
+
+def _confirm(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise EngineError(f"{question} Nobody is there to answer; say --yes to go on.")
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")

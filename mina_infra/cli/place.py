@@ -1,0 +1,119 @@
+"""Where a stack runs: on the cluster that its stack file names, or on an embedded one on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from mina_infra.errors import ClusterError, EngineError, MinaInfraError
+from mina_infra.spec.load import TESTNET_KEY
+from mina_infra.spec.yaml_file import read_yaml
+
+if TYPE_CHECKING:
+    from mina_infra.cluster.api import KubeApi
+    from mina_infra.engine.environment import EngineEnvironment
+    from mina_infra.local.control_plane import EmbeddedCluster
+    from mina_infra.outputs import OutputsDocument
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One stack, and where it runs. `embedded`: name of the embedded cluster, None for a real one."""
+
+    stack: str
+    embedded: str | None = None
+    project: Path = Path()
+
+    @property
+    def stack_file(self) -> Path:
+        return self.project / f"Pulumi.{self.stack}.yaml"
+
+    def command(self, words: str) -> str:
+        """How to call a command for this place, for messages: `mina-infra up -s qa --local`."""
+        local = " --local" if self.embedded and not is_local(self.stack_file) else ""
+        return f"mina-infra {words} -s {self.stack}{local}"
+
+    def environment(self) -> EngineEnvironment:
+        """What the engine needs. Raises ToolError, SpecError, ClusterError or EngineError."""
+        from mina_infra.engine.environment import ambient_environment
+
+        if self.embedded is None:
+            return ambient_environment(project=self.project, stack=self.stack)
+        return embedded_environment_of(self.cluster(), self.project, self.stack)
+
+    def cluster(self) -> EmbeddedCluster:
+        """The embedded cluster. Raises ClusterError when it was not started."""
+        from mina_infra.local.control_plane import find
+
+        assert self.embedded is not None
+        found = find(self.embedded)
+        if found is None:
+            raise ClusterError(
+                f"the embedded cluster '{self.embedded}' is not running. Start it with: "
+                f"mina-infra local up --stack {self.stack}"
+            )
+        return found
+
+    def outputs(self) -> OutputsDocument:
+        """The outputs document of the last deployment. Raises EngineError when there is none."""
+        from mina_infra.engine.state import outputs
+
+        return outputs(self.environment())
+
+    def ask(self, question: Callable[[KubeApi], Awaitable[R]]) -> R:
+        """Open the stack's cluster for one question. Raises ClusterError."""
+        from mina_infra.cluster.api import KubeApi
+
+        environment = self.environment()
+
+        async def session() -> R:
+            async with KubeApi.from_kubeconfig(environment.kubeconfig, environment.context) as api:
+                return await question(api)
+
+        return asyncio.run(session())
+
+
+def place_of(stack: str, *, local: bool, cluster: str) -> Place:
+    """The place of a stack of the checkout in the current folder. Raises EngineError when there is no such stack."""
+    project = Path.cwd()
+    while not (project / "Pulumi.yaml").exists():
+        if project == project.parent:
+            raise EngineError(f"no Pulumi.yaml in {Path.cwd()} or above it; change into the checkout of your testnets")
+        project = project.parent
+    place = Place(stack, None, project)
+    if not place.stack_file.exists():
+        from mina_infra.engine.environment import known_stacks
+
+        raise EngineError(f"no stack '{stack}': {place.stack_file} is missing. Known here: {known_stacks(project)}")
+    return Place(stack, cluster if local or is_local(place.stack_file) else None, project)
+
+
+def is_local(stack_file: Path) -> bool:
+    """Whether a stack file is meant for the embedded cluster."""
+    try:
+        data, _ = read_yaml(stack_file)
+        return bool(data["config"][TESTNET_KEY]["target"]["provider"] == "local")
+    except (MinaInfraError, KeyError, TypeError):
+        return False  # whatever is wrong with the file is reported with its line by whoever needs more of it
+
+
+def embedded_environment_of(cluster: EmbeddedCluster, project: Path, stack: str) -> EngineEnvironment:
+    """The engine's environment on an embedded cluster; builds the engine where there is none."""
+    from mina_infra.engine.environment import embedded_environment
+    from mina_infra.local.provider.process import offline_provider
+    from mina_infra.local.tools import ensure_tools
+
+    return embedded_environment(
+        pulumi=ensure_tools(lambda _line: None).pulumi,
+        project=project,
+        stack=stack,
+        state=cluster.state,
+        kubeconfig=cluster.kubeconfig,
+        context=cluster.context,
+        offline=lambda: offline_provider(cluster.kubeconfig, cluster.state / "provider.log"),
+    )

@@ -1,0 +1,91 @@
+"""What follows a deployment, step by step: settle, verify, publish. Shared by `up`, `post-deploy` and `local up`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mina_infra.cli.console import Reporter
+from mina_infra.cli.place import Place
+from mina_infra.outputs import OutputsDocument
+
+if TYPE_CHECKING:
+    from mina_infra.guardian.verdict import Verdict
+    from mina_infra.publish.folder import Published
+
+VERIFY_DEADLINE_S = 1800.0
+"""Seconds within which a new network must be healthy: the limit for a node that joins (guardian facts 5.3)."""
+
+
+@dataclass
+class Session:
+    """One run of steps on one deployed testnet. `verdict` is the last one, which publishing relies on."""
+
+    place: Place
+    outputs: OutputsDocument
+    reporter: Reporter
+    out: Path
+    deadline_s: float = VERIFY_DEADLINE_S
+    verdict: Verdict | None = None
+    published: Published | None = None
+
+    def settle(self) -> None:
+        """Wait until every expected pod runs. Verifying would wait as well; this says what for, pod by pod."""
+        from mina_infra.engine.settle import wait_until_running
+
+        expected = [node.name for node in self.outputs.nodes]
+        with self.reporter.stage("settling"):
+            self.place.ask(
+                lambda api: wait_until_running(
+                    api, self.outputs.namespace, expected, self.reporter, deadline_s=self.deadline_s
+                )
+            )
+        self.reporter.say("running", f"{len(expected)} nodes")
+
+    def verify(self) -> Verdict:
+        """Judge the network, waiting for one that still starts."""
+        from mina_infra.cluster.cluster import KubeCluster
+        from mina_infra.guardian.report import text
+        from mina_infra.guardian.verify import verify
+
+        with self.reporter.stage("sanity", "looking at every node"):
+            verdict = self.place.ask(
+                lambda api: verify(
+                    KubeCluster(api, self.outputs.namespace),
+                    self.outputs,
+                    self.deadline_s,
+                    lambda progress: self.reporter.update(progress.line()),
+                )
+            )
+        for line in text(verdict).splitlines():
+            label, _, rest = line.partition(" ")
+            self.reporter.say(label, rest.strip())
+        self.verdict = verdict
+        return verdict
+
+    def publish(self) -> None:
+        """Publish the seeds. Raises PublishRefusedError when the verdict of this run is not healthy."""
+        from mina_infra.publish.folder import publish
+
+        verdict = self.verdict or self.verify()
+        self.published = publish(self.outputs, verdict, self.out)
+        self.reporter.say(
+            "seeds", f"{len(self.published.seeds)} published → {self.published.page}, {self.published.peers}"
+        )
+
+    def run(self) -> int:
+        """The stack's `postDeploy` list, in order; the exit code of the verdict."""
+        for step in self.outputs.post_deploy:
+            if step == "verify":
+                verdict = self.verify()
+                if not verdict.healthy:
+                    return verdict.exit_code
+            elif step == "publish":
+                self.publish()
+        return self.verdict.exit_code if self.verdict else 0
+
+
+def default_out(place: Place) -> Path:
+    """Where a stack publishes when no folder is named."""
+    return Path("out") / place.stack
