@@ -102,10 +102,14 @@ def build_arguments(program: Program, version: Version) -> list[str]:
 
 
 def cache_key(module: Module, go_mod: str, go_sum: str, platform: str) -> str:
-    """The cache folder of a module's programs: changes with its dependencies, the recipe and the platform."""
+    """The cache folder of a module's programs: changes with its dependencies, the recipe and the platform.
+
+    Comments and the order of lines in go.mod do not count: which of its blocks a requirement stands in changes nothing.
+    """
+    requirements = sorted(line.split("//")[0].strip() for line in go_mod.splitlines())
     recipe = [build_arguments(PROGRAMS[name], (0, 0, 0)) for name in module.programs]
-    digest = hashlib.sha256("\0".join([go_mod, go_sum, platform, repr(recipe)]).encode()).hexdigest()
-    return f"{module.name}-{digest[:16]}"
+    parts = [*(line for line in requirements if line), go_sum, platform, repr(recipe)]
+    return f"{module.name}-{hashlib.sha256('\0'.join(parts).encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True)
