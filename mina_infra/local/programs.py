@@ -109,7 +109,8 @@ def cache_key(module: Module, go_mod: str, go_sum: str, platform: str) -> str:
     requirements = sorted(line.split("//")[0].strip() for line in go_mod.splitlines())
     recipe = [build_arguments(PROGRAMS[name], (0, 0, 0)) for name in module.programs]
     parts = [*(line for line in requirements if line), go_sum, platform, repr(recipe)]
-    return f"{module.name}-{hashlib.sha256('\0'.join(parts).encode()).hexdigest()[:16]}"
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return f"{module.name}-{digest[:16]}"
 
 
 @dataclass(frozen=True)
