@@ -1,0 +1,344 @@
+"""The simulator of an embedded cluster: one simulated node for each daemon pod, in one process.
+
+All that it knows of the network lies in the API server and in the volumes: it may be killed at any moment and carries on
+from there when it is started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import traceback
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from mina_infra.cluster.api import DEPLOYMENT, POD, KubeApi, Manifest
+from mina_infra.errors import ClusterError
+from mina_infra.simulator import genesis, kwok, log_lines, program
+from mina_infra.simulator.chain import ChainConstants
+from mina_infra.simulator.flags import Flags, Refusal
+from mina_infra.simulator.hosting import Daemon, HostedNetwork, wall_clock
+from mina_infra.simulator.log_files import LogFile
+from mina_infra.simulator.network import Network
+from mina_infra.simulator.pods import (
+    JOB_LABEL,
+    DaemonPod,
+    claim_mounts,
+    daemon_pod,
+    is_running,
+    stake_of,
+    staking_key,
+)
+from mina_infra.simulator.store import DirectoryStore
+from mina_infra.simulator.volumes import NotThere, Volumes, read_marker
+
+LABELS = "app.kubernetes.io/managed-by=mina-infra"
+_TICK_SECONDS = 0.05
+_FLUSH_SECONDS = 2.0
+"""How long a block may wait before it is written to a volume, if nobody asks earlier."""
+_USER_AGENT = "user-agent"
+
+
+async def run_simulator(api: KubeApi, state: Path) -> None:
+    """Serve every daemon pod of the cluster until cancelled; then write what is pending and stop listening.
+
+    Files: `state`/bin/mina for exec, `state`/logs/NAMESPACE/POD.log, and each node's state in its own volume.
+    """
+    program.install(state / "bin")
+    world = World(api, state)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(world.watch_pods())
+            tasks.create_task(world.watch_stakes())
+            tasks.create_task(world.run_clock())
+    finally:
+        world.close()
+
+
+class World:
+    """The pods that are there, the networks that they form."""
+
+    def __init__(self, api: KubeApi, state: Path) -> None:
+        self.api = api
+        self.state = state
+        self.volumes = Volumes(api, state)
+        self.daemons: dict[str, Daemon] = {}
+        """By the pod's uid."""
+        self.others: dict[str, tuple[str, LogFile, int]] = {}
+        """Pods that run no daemon, by uid: namespace, log, number of user agents."""
+        self.jobs: set[str] = set()
+        self.networks: dict[tuple[str, str], HostedNetwork] = {}
+        """By namespace and chain id."""
+        self.stakes: dict[tuple[str, str], float] = {}
+        """Declared by Deployments, by namespace and node name, whether or not the node runs."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._starting = asyncio.Semaphore(16)
+
+    def close(self) -> None:
+        """Write everything that is pending, stop listening."""
+        for task in list(self._tasks):
+            task.cancel()
+        for daemon in list(self.daemons.values()):
+            daemon.leave(clean=True)
+            daemon.server.close()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """A mistake over one pod must not stop the others, but it must be seen."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            traceback.print_exception(error, file=sys.stderr)
+
+    # --- watching -------------------------------------------------------------------------------------------------
+
+    async def watch_pods(self) -> None:
+        """Start, stop and forget nodes as their pods come and go."""
+        async for event in self.api.watch(POD, labels=LABELS):
+            if event.type == "SYNCED":
+                items = event.object["items"]
+                for uid in self._known() - {item["metadata"]["uid"] for item in items}:
+                    self._gone(uid)
+                for item in items:
+                    self._seen(item)
+            elif event.type == "DELETED":
+                self._gone(event.object["metadata"]["uid"])
+            else:
+                self._seen(event.object)
+
+    async def watch_stakes(self) -> None:
+        """Keep what Deployments declare, so that a node that is down still counts with its stake."""
+        async for event in self.api.watch(DEPLOYMENT, labels=LABELS):
+            if event.type == "SYNCED":
+                items = event.object["items"]
+                there = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items}
+                for missing in self.stakes.keys() - there:
+                    self._declare(*missing, 0.0)
+                for item in items:
+                    self._declare_by(item)
+            elif event.type == "DELETED":
+                self._declare(event.object["metadata"]["namespace"], event.object["metadata"]["name"], 0.0)
+            else:
+                self._declare_by(event.object)
+
+    def _declare_by(self, deployment: Manifest) -> None:
+        meta, template = deployment["metadata"], deployment["spec"]["template"]["metadata"]
+        self._declare(meta["namespace"], meta["name"], stake_of(template.get("annotations")))
+
+    def _declare(self, namespace: str, name: str, stake: float) -> None:
+        if self.stakes.get((namespace, name), 0.0) == stake:
+            return
+        self.stakes[(namespace, name)] = stake
+        for hosted in self.networks.values():
+            if hosted.namespace == namespace:
+                hosted.network.declare(staking_key(namespace, name), stake)
+
+    def _known(self) -> set[str]:
+        return self.daemons.keys() | self.others.keys() | self.jobs
+
+    def _seen(self, pod: Manifest) -> None:
+        uid, labels = pod["metadata"]["uid"], pod["metadata"].get("labels") or {}
+        if JOB_LABEL in labels:
+            if uid not in self.jobs and pod.get("status", {}).get("phase") in ("Running", "Succeeded"):
+                self.jobs.add(uid)
+                self._spawn(self._play_job(pod))
+            return
+        if not is_running(pod):
+            if "deletionTimestamp" in pod["metadata"]:
+                self._gone(uid)
+            return
+        if uid in self.daemons or uid in self.others:
+            return
+        if (described := daemon_pod(pod)) is not None:
+            daemon = Daemon(described, self._log(pod), self._crashed)
+            self.daemons[uid] = daemon
+            self._spawn(self._run(daemon))
+        else:
+            self._spawn(self._play_other(pod))
+
+    def _gone(self, uid: str) -> None:
+        self.jobs.discard(uid)
+        if (other := self.others.pop(uid, None)) is not None:
+            other[1].delete()
+        daemon = self.daemons.pop(uid, None)
+        if daemon is not None:
+            daemon.gone = True
+            daemon.leave(clean=True)
+            daemon.server.close()
+            daemon.log.delete()
+            self.volumes.drop_ephemeral(uid)
+            self._drop_empty_networks()
+
+    def _drop_empty_networks(self) -> None:
+        """Nothing is remembered of a network without nodes: whoever starts next has only the volumes."""
+        for key, hosted in list(self.networks.items()):
+            if not hosted.daemons:
+                del self.networks[key]
+
+    def _log(self, pod: Manifest) -> LogFile:
+        return LogFile(self.state / "logs" / pod["metadata"]["namespace"] / f"{pod['metadata']['name']}.log")
+
+    # --- one daemon -----------------------------------------------------------------------------------------------
+
+    async def _run(self, daemon: Daemon) -> None:
+        """Bring a daemon up, however long it takes until its volumes are there; the end of a bad command line."""
+        try:
+            flags = daemon.pod.flags()
+            daemon.take_flags(flags)
+            await self._until_up(daemon, flags)
+        except (Refusal, ValueError, TypeError) as error:
+            # The container would end and be restarted for ever: there is a log to read and nobody answers.
+            daemon.log.add(wall_clock(), str(error))
+            daemon.log.add(wall_clock(), "Mina process exited with status code 1")
+            daemon.log.flush()
+            await self._connect_kwok(daemon, [3085])
+            daemon.server.close()
+
+    async def _until_up(self, daemon: Daemon, flags: Flags) -> None:
+        connected, complained = False, ""
+        while not daemon.gone:
+            try:
+                async with self._starting:
+                    up = await self._bring_up(daemon, flags)
+                    if not connected:
+                        await self._connect_kwok(daemon, daemon.pod.ports(flags))
+                        connected = True
+                if up:
+                    return
+            except (NotThere, ClusterError):
+                pass  # the kubelet would wait, too
+            except OSError as error:
+                if str(error) != complained:
+                    complained = str(error)
+                    daemon.write(log_lines.FATAL, {"exn": complained})
+                    daemon.log.flush()
+            await asyncio.sleep(1.0)
+
+    async def _bring_up(self, daemon: Daemon, flags: Flags) -> bool:
+        """Start the node. False while it can only wait in BOOTSTRAP: no genesis ledger, or no configuration at all.
+
+        Raises Refusal, ValueError, NotThere, ClusterError, OSError.
+        """
+        pod = daemon.pod
+        directory = await self.volumes.config_directory(pod)
+        if any(other.directory == directory for other in self.daemons.values() if other is not daemon):
+            raise OSError(f"{directory}/.mina-lock is held by another daemon")
+        constants, complete = await self._chain_of(pod, flags)
+        if daemon.gone or (daemon.node is not None and not complete):
+            return False
+        daemon.leave(clean=True)
+        daemon.directory = directory
+        if not complete:
+            daemon.write(log_lines.ERROR, {"error": "Could not find a genesis ledger; waiting for it"})
+        self._join(daemon, flags, constants, hold=not complete)
+        return complete
+
+    async def _chain_of(self, pod: DaemonPod, flags: Flags) -> tuple[ChainConstants, bool]:
+        """The chain that a daemon joins; False when it cannot know it yet, or when it is told of none at all."""
+        path = flags.one("config-file")
+        config = await self.volumes.runtime_config(pod, path) if path else {"proof": {"compiled-in": True}}
+        digest = ""
+        if pod.genesis_mount is not None:
+            marker = read_marker(await self.volumes.directory(pod.namespace, pod.genesis_mount))
+            if marker is None:
+                return ChainConstants.from_runtime_config(config, "no ledger"), False
+            digest = marker.digest
+        return ChainConstants.from_runtime_config(config, digest), bool(path)
+
+    def _join(self, daemon: Daemon, flags: Flags, constants: ChainConstants, *, hold: bool) -> None:
+        pod = daemon.pod
+        hosted = self._network(pod.namespace, constants)
+        hosted.advance()
+        spec = pod.node_spec(flags)
+        if hold:
+            spec = type(spec)(name=spec.name, seed=True, hold=True, peer_id=spec.peer_id, commit_id=spec.commit_id)
+        assert daemon.directory is not None
+        (daemon.directory / "mina.version").write_text(spec.commit_id)
+        hosted.daemons[spec.name] = daemon
+        node = hosted.network.start(spec, DirectoryStore(daemon.directory))
+        daemon.join(hosted, node)
+
+    def _network(self, namespace: str, constants: ChainConstants) -> HostedNetwork:
+        key = (namespace, constants.chain_id)
+        if key not in self.networks:
+            hosted = HostedNetwork(Network(constants, wall_clock()), namespace)
+            for (place, name), stake in self.stakes.items():
+                if place == namespace:
+                    hosted.network.declare(staking_key(place, name), stake)
+            self.networks[key] = hosted
+        return self.networks[key]
+
+    async def _connect_kwok(self, daemon: Daemon, ports: list[int]) -> None:
+        port = daemon.server.port or await daemon.server.start()
+        pod = daemon.pod
+        for kind, manifest in kwok.manifests(
+            pod.namespace, pod.name, pod.uid, ports, port, daemon.log.path, list(pod.containers)
+        ):
+            await kwok.put(self.api, kind, manifest)
+
+    def _crashed(self, daemon: Daemon, error: OSError) -> None:
+        """Its volume cannot be written: the program dies and its container is started again."""
+        daemon.write(log_lines.FATAL, {"exn": str(error)})
+        daemon.leave(clean=False)
+        daemon.directory = None
+        if not daemon.gone:
+            self._spawn(self._again(daemon))
+
+    async def _again(self, daemon: Daemon) -> None:
+        await asyncio.sleep(_FLUSH_SECONDS)
+        if not daemon.gone and daemon.node is None:
+            await self._run(daemon)
+
+    # --- other pods -----------------------------------------------------------------------------------------------
+
+    async def _play_job(self, pod: Manifest) -> None:
+        """The container of the genesis ledger's Job."""
+        namespace, uid = pod["metadata"]["namespace"], pod["metadata"]["uid"]
+        mounts = claim_mounts(pod)
+        while uid in self.jobs and mounts:
+            try:
+                genesis.fill(await self.volumes.directory(namespace, mounts[0]), pod)
+                return
+            except genesis.AnotherGenesis as error:
+                print(f"{namespace}/{pod['metadata']['name']}: {error}", file=sys.stderr, flush=True)
+                return
+            except (NotThere, ClusterError, OSError):
+                await asyncio.sleep(0.5)
+
+    async def _play_other(self, pod: Manifest) -> None:
+        """Workers, databases and bots only have a log."""
+        meta, names = pod["metadata"], [container["name"] for container in pod["spec"]["containers"]]
+        log = self._log(pod)
+        self.others[meta["uid"]] = (meta["namespace"], log, names.count(_USER_AGENT))
+        log.add(wall_clock(), f"{' and '.join(names)} started")
+        log.flush()
+        for kind, manifest in kwok.manifests(meta["namespace"], meta["name"], meta["uid"], [], 0, log.path, names):
+            if kind is kwok.LOGS:
+                with contextlib.suppress(ClusterError):
+                    await kwok.put(self.api, kind, manifest)
+
+    # --- time -----------------------------------------------------------------------------------------------------
+
+    async def run_clock(self) -> None:
+        """Let time pass in every network, and write a share of the volumes and logs at each tick."""
+        waiting: list[Daemon] = []
+        while True:
+            for hosted in list(self.networks.values()):
+                hosted.network.commands_per_slot = self._commands_per_slot(hosted)
+                hosted.advance()
+            waiting = waiting or list(self.daemons.values())
+            share = -(-len(self.daemons) * _TICK_SECONDS // _FLUSH_SECONDS)
+            for _ in range(min(int(share), len(waiting))):
+                waiting.pop().flush()
+            await asyncio.sleep(_TICK_SECONDS)
+
+    def _commands_per_slot(self, hosted: HostedNetwork) -> float:
+        """A user agent sends one payment a minute, wherever it runs in the namespace."""
+        agents = sum(count for place, _, count in self.others.values() if place == hosted.namespace)
+        agents += sum(daemon.pod.containers.count(_USER_AGENT) for daemon in hosted.daemons.values())
+        return agents * hosted.network.constants.slot_ms / 60_000
