@@ -1,12 +1,72 @@
-"""Mistakes of a spec that only the plan can see."""
+"""Mistakes of a spec that show only in what it leads to."""
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 
-from mina_infra.spec import Issue, TestnetSpec
+from mina_infra.plan import nodes
+from mina_infra.plan.services import is_ip, public_ip
+from mina_infra.spec import Issue, Provider, TestnetSpec
+
+WIDEST_NETWORK = 8
+"""Prefix length of the widest private range; who is in a trusted network controls every daemon."""
 
 
 def check(spec: TestnetSpec) -> Iterator[Issue]:
     """All issues; raises nothing."""
-    return iter(())
+    yield from _networks(spec)
+    yield from _addresses(spec)
+
+
+def _networks(spec: TestnetSpec) -> Iterator[Issue]:
+    for index, text in enumerate(spec.target.networks):
+        network = ipaddress.ip_network(text, strict=False)
+        if network.prefixlen < WIDEST_NETWORK or not network.is_private and network not in _CARRIER_GRADE:
+            yield Issue(
+                ("target", "networks", index),
+                f"{text} holds public addresses; whoever is in a trusted network has full control of every daemon.",
+                "Name the cluster's Pod and Service ranges, for example 10.0.0.0/8.",
+            )
+
+
+class _CarrierGrade:
+    """100.64.0.0/10, which clusters use and Python does not count as private."""
+
+    range = ipaddress.ip_network("100.64.0.0/10")
+
+    def __contains__(self, network: object) -> bool:
+        return isinstance(network, ipaddress.IPv4Network) and network.subnet_of(self.range)
+
+
+_CARRIER_GRADE = _CarrierGrade()
+
+
+def _addresses(spec: TestnetSpec) -> Iterator[Issue]:
+    """A multiaddress and a load balancer belong to one node."""
+    owner: dict[str, str] = {}
+    for index, group in enumerate(spec.nodes):
+        for place, node in enumerate(nodes.of_group(group)):
+            if node.identity is None:
+                continue
+            path = ("nodes", index, "identities", place)
+            if node.identity.ip and (node.identity.address is None or is_ip(node.identity.address)):
+                yield Issue(
+                    (*path, "ip"),
+                    "`ip` is the address behind a DNS name, and none is given.",
+                    "Set `address` to the DNS name, or to the IP address itself and remove `ip`.",
+                )
+            for address in {node.identity.address, public_ip(node)} - {None}:
+                first = owner.setdefault(str(address), node.name)
+                if first != node.name:
+                    yield Issue(
+                        (*path, "address"),
+                        f"{address} is already the address of {first}; a load balancer leads to one node.",
+                        "Reserve an address for each.",
+                    )
+            if spec.target.provider is Provider.EKS and public_ip(node):
+                yield Issue(
+                    (*path, "address"),
+                    f"provider 'eks' gives its load balancers no address of one's choice ({public_ip(node)}).",
+                    "Use a DNS name that points to the load balancer.",
+                )

@@ -79,11 +79,11 @@ def _needed(spec: TestnetSpec) -> Iterator[SecretNeed]:
 
 def _of_node(node: Node) -> Iterator[SecretNeed]:
     if node.identity:
-        yield SecretNeed(libp2p(node), (KEY, PUBLIC), f"libp2p identity {node.identity.peer_id} of {node.name}")
+        yield SecretNeed(libp2p(node), (KEY, PUBLIC), "the node's fixed libp2p identity")
     if has_own_account(node):
-        yield SecretNeed(wallet(node), (KEY, PUBLIC), f"account of {node.name}")
+        yield SecretNeed(wallet(node), (KEY, PUBLIC), "the node's account")
     if node.role is Role.SNARK_COORDINATOR:
-        yield SecretNeed(wallet(node), (PUBLIC,), f"public key that receives the snark fees of {node.name}")
+        yield SecretNeed(wallet(node), (PUBLIC,), "public key that receives the snark fees")
     if node.role is Role.ARCHIVE:
         yield SecretNeed(POSTGRES, (PASSWORD,), "password of the archive databases")
     bots = bots_of(node)

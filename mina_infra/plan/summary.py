@@ -1,0 +1,234 @@
+"""What a plan means to its reader: nodes by role, volumes by class, sizes, cost, attach slots, Secrets."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mina_infra.plan import secrets
+from mina_infra.plan.objects import TestnetPlan
+from mina_infra.storage import cost
+from mina_infra.storage.capabilities import provider_info
+from mina_infra.storage.volumes import Claimed, Volumes
+
+
+_NODE_NUMBER = re.compile(r"-\d+-(?=[a-z0-9]+$)")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Nodes of one group. `disks` is how many block disks each of its pods attaches."""
+
+    role: str
+    name: str
+    nodes: int
+    stake: float
+    disks: int
+
+
+@dataclass(frozen=True)
+class VolumeRow:
+    """Claims that are alike. `usd` is for all of them and a month, None where the price is not known."""
+
+    kind: str
+    storage_class: str
+    product: str
+    access_mode: str
+    retention: str
+    claims: int
+    gib_each: int
+    gib: int
+    usd: float | None
+
+
+@dataclass(frozen=True)
+class SecretRow:
+    """Secrets that are alike: `fish-{1..60}-wallet`."""
+
+    names: str
+    count: int
+    keys: tuple[str, ...]
+    purpose: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The plan in figures. `usd` is None when a price is unknown; `unknown_prices` then names the products.
+
+    `attach_limits`: block disks that a machine takes, on the provider's smallest and usual machine types.
+    """
+
+    testnet: str
+    era: int
+    provider: str
+    region: str
+    replication: str
+    retention: str
+    nodes: int
+    objects: int
+    gib: int
+    usd: float | None
+    known_usd: float
+    unknown_prices: tuple[str, ...]
+    prices_of: str
+    attach_limits: tuple[int, int]
+    groups: tuple[Group, ...]
+    volumes: tuple[VolumeRow, ...]
+    secrets: tuple[SecretRow, ...]
+
+    def roles(self) -> dict[str, int]:
+        """Nodes by role, in the order of the spec."""
+        counts: Counter[str] = Counter()
+        for group in self.groups:
+            counts[group.role] += group.nodes
+        return dict(counts)
+
+
+def as_data(summary: Summary) -> dict[str, Any]:
+    """The summary as plain JSON data."""
+    return asdict(summary)
+
+
+def summarize(plan: TestnetPlan) -> Summary:
+    spec = plan.spec
+    estimate = cost.monthly(spec)
+    rows = tuple(_volume_rows(plan))
+    return Summary(
+        testnet=spec.name,
+        era=spec.era,
+        provider=spec.target.provider.value,
+        region=spec.target.region,
+        replication=spec.target.replication,
+        retention=spec.retention.value,
+        nodes=sum(group.count for group in spec.nodes),
+        objects=len(plan.objects()),
+        gib=sum(row.gib for row in rows),
+        usd=estimate.usd,
+        known_usd=estimate.known_usd,
+        unknown_prices=estimate.unknown,
+        prices_of=cost.PRICES_OF,
+        attach_limits=provider_info(spec).attach_limits,
+        groups=tuple(_groups(plan)),
+        volumes=rows,
+        secrets=tuple(_secret_rows(plan)),
+    )
+
+
+def _groups(plan: TestnetPlan) -> Iterable[Group]:
+    volumes = Volumes(plan.spec)
+    for group in plan.spec.nodes:
+        disks = sum(volume.storage_class.capability.block for volume in volumes.own(group))
+        yield Group(group.role.value, group.name, group.count, group.stake, disks)
+
+
+def _volume_rows(plan: TestnetPlan) -> Iterable[VolumeRow]:
+    spec = plan.spec
+    alike: dict[tuple[str, str, int, str], list[Claimed]] = {}
+    for claimed in Volumes(spec).all():
+        volume = claimed.volume
+        key = (volume.kind.value, volume.storage_class.name, volume.effective_gib, volume.access_mode.value)
+        alike.setdefault(key, []).append(claimed)
+    for (kind, name, each, mode), members in alike.items():
+        product = members[0].volume.storage_class.capability.product
+        price = cost.price(spec.target.provider, spec.target.region, product)
+        gib = each * len(members)
+        usd = None if price is None else price * gib
+        yield VolumeRow(kind, name, product, mode, spec.retention.value, len(members), each, gib, usd)
+
+
+def _secret_rows(plan: TestnetPlan) -> Iterable[SecretRow]:
+    """Secrets that differ only in their node's number share a row."""
+    alike: dict[tuple[str, tuple[str, ...]], list[secrets.SecretNeed]] = {}
+    for each in secrets.needed(plan.spec):
+        alike.setdefault((_NODE_NUMBER.sub("-#-", each.name), each.keys), []).append(each)
+    for (pattern, keys), members in alike.items():
+        if len(members) == 1:
+            yield SecretRow(members[0].name, 1, keys, members[0].purpose)
+        else:
+            names = pattern.replace("-#-", "-{1.." + str(len(members)) + "}-")
+            yield SecretRow(names, len(members), keys, members[0].purpose)
+
+
+def headline(summary: Summary) -> str:
+    """`200 nodes (2 seed, ...), 375 objects, 436 GiB, 77.12 USD/month`."""
+    roles = ", ".join(f"{count} {role}" for role, count in summary.roles().items())
+    return f"{summary.nodes} nodes ({roles}), {summary.objects} objects, {summary.gib} GiB, {money(summary)}"
+
+
+def money(summary: Summary) -> str:
+    """`89 USD/month`, or the known part and what is unknown."""
+    if summary.usd is not None:
+        return f"{summary.usd:,.2f} USD/month"
+    unknown = f"no price known for {', '.join(summary.unknown_prices)} in {summary.provider} {summary.region}"
+    return f"at least {summary.known_usd:,.2f} USD/month ({unknown})"
+
+
+def as_text(summary: Summary) -> str:
+    """The whole summary for a terminal of 120 columns; no colour, so that it reads the same in a file."""
+    blocks = [
+        f"{summary.testnet}: {headline(summary)}",
+        f"{summary.provider} {summary.region}, {summary.replication} replication, era {summary.era}, "
+        f"retention {summary.retention}",
+        "",
+        _table(
+            ("role", "group", "nodes", "stake each", "disks each"),
+            [(row.role, row.name, str(row.nodes), _percent(row.stake), str(row.disks)) for row in summary.groups],
+        ),
+        "",
+        _table(
+            ("volume", "class", "claims", "GiB each", "GiB", "USD/month", "access mode", "retention"),
+            [_cells(row) for row in summary.volumes],
+        ),
+        "",
+        *_notes(summary),
+        "",
+        _table(
+            ("Secret that must exist", "keys", "for"),
+            [(row.names, ", ".join(row.keys), row.purpose) for row in summary.secrets],
+        ),
+    ]
+    return "\n".join(blocks) + "\n"
+
+
+def _cells(row: VolumeRow) -> tuple[str, ...]:
+    usd = "unknown" if row.usd is None else f"{row.usd:,.2f}"
+    counts = (str(row.claims), str(row.gib_each), str(row.gib))
+    return (row.kind, row.storage_class, *counts, usd, row.access_mode, row.retention)
+
+
+def _notes(summary: Summary) -> list[str]:
+    if summary.provider == "local":
+        return ["prices: none, the embedded cluster's disks are directories of this machine"]
+    small, usual = summary.attach_limits
+    disks = sum(group.nodes * group.disks for group in summary.groups)
+    most = max((group.disks for group in summary.groups), default=0)
+    return [
+        f"attach slots: {disks} block disks, at most {most} a pod. The smallest machine types take {small}, others up "
+        f"to {usual}: {-(-disks // small)} or {-(-disks // usual)} machines at least",
+        f"prices: list prices of {summary.prices_of}, volumes kept for a whole month",
+    ]
+
+
+def _percent(stake: float) -> str:
+    return f"{stake:g} %" if stake else ""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns as wide as their content; a column of numbers to the right."""
+    lines = [tuple(head), *(tuple(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    right = [
+        all(re.fullmatch(r"[\d.,]*|unknown|[\d.]+ %", line[column]) for line in lines[1:])
+        for column in range(len(head))
+    ]
+    text = []
+    for line in lines:
+        cells = [
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(line, widths, right, strict=True)
+        ]
+        text.append("  ".join(cells).rstrip())
+    return "\n".join(text)
