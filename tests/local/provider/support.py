@@ -134,7 +134,9 @@ class FakeApi:
             item["metadata"] = {**(known or {"metadata": {}})["metadata"], **body["metadata"]}
         return item if params.get("dryRun") else self.put(path, item)
 
-    async def watch(self, kind: Kind, namespace: str | None = None, labels: str | None = None) -> AsyncIterator[Watched]:
+    async def watch(
+        self, kind: Kind, namespace: str | None = None, labels: str | None = None
+    ) -> AsyncIterator[Watched]:
         collection = kind.path(namespace)
         queue: asyncio.Queue[Watched] = asyncio.Queue()
         self._watches.append((collection, queue))
