@@ -65,11 +65,11 @@ class ChainOutput(_Model):
 class Thresholds(_Model):
     """What still counts as healthy; sources beside each number."""
 
-    fork_depth: int = Field(default=8, description="Blocks; at or above is a failure (Mina's MediumFork alert)")
-    behind_blocks: int = Field(default=2, description="Blocks behind the best tip that are still in sync")
-    synced_share: float = Field(default=0.9, description="Share of daemons at the tip below which sync fails")
-    production_window: int = Field(default=20, description="Finished slots judged for block production")
-    production_error: float = Field(default=1e-3, description="Chance of a false alarm of one production test")
+    fork_depth: int = Field(default=8, ge=1, description="Blocks; at or above is a failure (Mina's MediumFork alert)")
+    behind_blocks: int = Field(default=2, ge=0, description="Blocks behind the best tip that are still in sync")
+    synced_share: float = Field(default=0.9, ge=0, le=1, description="Share of daemons at the tip below which sync fails")
+    production_window: int = Field(default=20, ge=1, description="Finished slots judged for block production")
+    production_error: float = Field(default=1e-3, gt=0, lt=1, description="Chance of a false alarm of one production test")
 
 
 class OutputsDocument(_Model):

@@ -166,6 +166,6 @@ def _without_none(annotation: Any) -> Any:
 
 
 def _description(path: Path, model: type[BaseModel]) -> str:
-    found = _model_at(path[:-1], model)
+    found = _model_at(path[:-1], model) if path else None
     fields = found.model_fields.items() if found else ()
     return next((info.description or "" for name, info in fields if path[-1] in (name, info.alias)), "")

@@ -104,7 +104,7 @@ def host(text: str) -> str:
 def network(text: str) -> str:
     """An address range in CIDR notation. Raises ValueError."""
     try:
-        ipaddress.ip_network(text)
+        ipaddress.ip_network(text if "/" in text else f"{text}/")  # an address alone would be a range of one
     except ValueError as error:
         raise ValueError(f"must be an address range such as 10.0.0.0/8 ({error})") from None
     return text
