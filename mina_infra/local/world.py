@@ -27,11 +27,12 @@ from mina_infra.local.control_plane import EmbeddedCluster, background_processes
 from mina_infra.local.paths import STATE_VARIABLE, ClusterPaths, checkout
 from mina_infra.local.processes import Process
 from mina_infra.local.provisioner import run_provisioner
-from mina_infra.simulator import run_simulator
+from mina_infra.simulator.world import run_simulator
 
 log = logging.getLogger("mina_infra.local.world")
 
 _MODULE = "mina_infra.local.world"
+_CODE = ("cluster", "daemon", "local", "simulator")  # the parts of the package that the process runs
 _START_SECONDS = 30.0
 _LARGEST_LOG = 20_000_000  # bytes; a longer one is put aside at the next start
 
@@ -79,8 +80,8 @@ def world_processes(paths: ClusterPaths) -> list[Process]:
 
 def _card(server: str) -> dict[str, Any]:
     """What a world is tied to: it is started again when one of these changes."""
-    package = Path(__file__).parents[1]
-    newest = max(file.stat().st_mtime_ns for file in package.rglob("*.py"))
+    files = (file for part in _CODE for file in (Path(__file__).parents[1] / part).rglob("*.py"))
+    newest = max(file.stat().st_mtime_ns for file in files)
     return {"server": server, "code": newest}
 
 
