@@ -3,3 +3,7 @@
 `simulated.SimulatedNetwork` runs one in virtual time for tests; `world.run_simulator` runs one node for each daemon pod
 of an embedded cluster.
 """
+
+from mina_infra.simulator.world import run_simulator
+
+__all__ = ["run_simulator"]

@@ -6,10 +6,14 @@ and one that is not known stops the start. One dash or two are both accepted by 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mina_infra.daemon.logs import Level
+
+Release = tuple[int, int]
+"""Major and minor number of a daemon."""
 
 _SWITCH_NAMES = """
     background demo-mode disable-node-status insecure-rest-server log-json no-super-catchup open-limited-graphql-port
@@ -18,9 +22,9 @@ _SWITCH_NAMES = """
 _VALUE_NAMES = """
     all-peers-seen-metric archive-address bind-ip block-producer-key block-producer-password block-producer-pubkey
     client-port coinbase-receiver config-directory config-file contact-info current-protocol-version direct-peer
-    enable-flooding enable-peer-exchange external-ip external-port file-log-level file-log-rotations gc-stat-interval
+    enable-flooding enable-peer-exchange external-ip external-port file-log-rotations gc-stat-interval
     generate-genesis-proof genesis-ledger-dir hardfork-handling isolate-network itn-graphql-port itn-keys itn-max-logs
-    libp2p-keypair libp2p-metrics-port limited-graphql-port log-block-creation log-level log-precomputed-blocks
+    libp2p-metrics-port log-block-creation log-level log-precomputed-blocks
     log-snark-work-gossip log-txn-pool-gossip max-connections metrics-port min-connections minimum-block-reward
     node-error-url node-status-url peer peer-list-file peer-list-url peer-protection-rate plugin
     precomputed-blocks-path proof-level proposed-protocol-version rest-port run-snark-coordinator run-snark-worker
@@ -30,9 +34,16 @@ _VALUE_NAMES = """
 """
 _SWITCHES = frozenset(_SWITCH_NAMES.split())
 _WITH_VALUE = frozenset(_VALUE_NAMES.split())
-# Left the command line on 2020-12: only images of that year (tags 0.0.x) take it.
-_BEFORE_2021 = frozenset({"log-received-blocks"})
-_PASSWORDS = {"block-producer-key": "MINA_PRIVKEY_PASS", "libp2p-keypair": "MINA_LIBP2P_PASS"}
+# Flags that came or went: (from this release on, before this one). Facts: mina-musts, corrections 4 to 7.
+_SPANS: dict[str, tuple[Release, Release]] = {
+    "log-received-blocks": ((0, 0), (0, 2)),
+    "discovery-keypair": ((0, 0), (1, 4)),
+    "libp2p-keypair": ((1, 4), (9999, 0)),
+    "limited-graphql-port": ((0, 2), (9999, 0)),
+    "file-log-level": ((0, 2), (9999, 0)),
+}
+_PASSWORDS = {"block-producer-key": "PRIVKEY_PASS", "libp2p-keypair": "LIBP2P_PASS", "discovery-keypair": "LIBP2P_PASS"}
+_TAG = re.compile(r":v?(\d+)\.(\d+)")
 _LEVELS = frozenset(level.name.lower() for level in Level)
 
 
@@ -61,20 +72,27 @@ class Flags:
         return int(text)
 
 
-def read_flags(words: Sequence[str], env: Iterable[str] = (), image_tag: str = "") -> Flags:
+def release_of(image: str) -> Release | None:
+    """The release that an image's tag begins with; None for a tag (or a bare digest) that does not say."""
+    found = _TAG.search(image.partition("@")[0].rpartition("/")[2])
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def read_flags(words: Sequence[str], env: Iterable[str] = (), release: Release | None = None) -> Flags:
     """The flags of `mina daemon ...`; `words` begins with the sub-command. Raises Refusal.
 
-    `env` holds the names of the variables that are set.
+    `env` holds the names of the variables that are set. Without a release every flag of any release is taken.
     """
     if not words or words[0] != "daemon":
         raise Refusal("mina - Mina\n\n  mina SUBCOMMAND\n\n=== subcommands ===\n\n  daemon  . Mina daemon")
-    flags = Flags(_parse(words[1:], old=image_tag.startswith("0.0.")))
+    flags = Flags(_parse(words[1:], release))
     _check(flags, frozenset(env))
     return flags
 
 
-def _parse(words: Sequence[str], *, old: bool) -> dict[str, tuple[str, ...]]:
-    known = _WITH_VALUE | _SWITCHES | (_BEFORE_2021 if old else frozenset())
+def _parse(words: Sequence[str], release: Release | None) -> dict[str, tuple[str, ...]]:
+    spans = {name for name, (first, end) in _SPANS.items() if release is None or first <= release < end}
+    known = _WITH_VALUE | _SWITCHES | spans
     values: dict[str, tuple[str, ...]] = {}
     rest = iter(words)
     for word in rest:
@@ -111,7 +129,7 @@ def _check(flags: Flags, env: frozenset[str]) -> None:
     if not any(flags.has(source) for source in sources) and "PEER_LIST_URL" not in env:
         raise Refusal("Error: No peers were given.\n\nPass one of -peer, -peer-list-file, -seed, -peer-list-url.")
     for flag, variable in _PASSWORDS.items():
-        if flags.has(flag) and variable not in env:
-            raise Refusal(f"Error: -{flag} needs its password in {variable}; there is no terminal to ask for it.")
+        if flags.has(flag) and not env & {f"MINA_{variable}", f"CODA_{variable}"}:
+            raise Refusal(f"Error: -{flag} needs its password in MINA_{variable}; there is no terminal to ask for it.")
     if flags.one("log-level", "info").lower() not in _LEVELS:
         raise _usage(f"failed to parse -log-level value {flags.one('log-level')!r}")

@@ -1,51 +1,72 @@
-"""Plays the container of the genesis ledger's Job: fills the shared claim once, and never over another ledger."""
+"""Markers: which genesis a volume holds. Plays the two steps that look at them, since kwok runs no init container.
+
+The ledger's Job fills the shared claim once, and never over another ledger. A daemon's start guard marks an empty
+volume and stops before one of another genesis.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from mina_infra.simulator.pods import ERA_LABEL
-from mina_infra.simulator.volumes import LEDGER, MARKER, Marker, read_marker
+MARKER = ".mina-infra-genesis"
+LEDGER = "genesis_ledger.json"
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+class Marker(msgspec.Struct, frozen=True):
+    """The content of a marker file."""
+
+    digest: str
+    era: int = 1
 
 
 class AnotherGenesis(Exception):
-    """The volume holds another ledger: both digests are named, nothing is written."""
+    """The volume holds another genesis: both are named, nothing is written."""
 
 
-def wanted_digest(pod: Mapping[str, Any]) -> str:
-    """The digest that the Job was given in its environment or command line; empty when it computes its own."""
-    container = pod["spec"]["containers"][0]
-    texts = [str(item.get("value", "")) for item in container.get("env") or []]
-    texts += [*(container.get("command") or []), *(container.get("args") or [])]
-    return next((match.group() for text in texts if (match := _DIGEST.search(text))), "")
+def read_marker(folder: Path) -> Marker | None:
+    """The genesis that a volume holds, None when it does not say."""
+    try:
+        return msgspec.json.decode((folder / MARKER).read_bytes(), type=Marker)
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
+        return None
 
 
-def fill(folder: Path, pod: Mapping[str, Any]) -> Marker:
-    """Write ledger and marker unless they are there. Idempotent. Raises AnotherGenesis, OSError."""
-    era = int((pod["metadata"].get("labels") or {}).get(ERA_LABEL, "1"))
-    ledger = json.dumps({"name": pod["metadata"]["namespace"], "num_accounts": 1000, "accounts": [], "era": era})
-    digest = wanted_digest(pod) or "sha256:" + hashlib.sha256(ledger.encode()).hexdigest()
+def fill(folder: Path, wanted: Marker) -> None:
+    """The Job: ledger first, then the marker, which says that the ledger is whole. Idempotent.
+
+    Raises AnotherGenesis, OSError.
+    """
     found = read_marker(folder)
-    if found is not None:
-        if found.digest != digest:
-            raise AnotherGenesis(f"the volume holds the genesis {found.digest}, this Job brings {digest}")
-        return found
-    _write(folder / LEDGER, ledger.encode())
-    marker = Marker(digest, era)
-    _write(folder / MARKER, msgspec.json.encode(marker))  # last: it says that the ledger is whole
-    return marker
+    if found is None:
+        ledger = {"name": "genesis", "num_accounts": 1000, "accounts": [], "era": wanted.era}
+        _write(folder / LEDGER, ledger)
+        _write(folder / MARKER, {"digest": wanted.digest, "era": wanted.era})
+    elif found != wanted:
+        raise AnotherGenesis(_difference(folder, found, wanted))
 
 
-def _write(path: Path, data: bytes) -> None:
+def guard(folder: Path, wanted: Marker) -> None:
+    """The start guard of a daemon. Raises AnotherGenesis, OSError."""
+    found = read_marker(folder)
+    if found is None:
+        if any(entry.name != "lost+found" for entry in folder.iterdir()):
+            raise AnotherGenesis(f"{folder.name} is not empty and does not say which genesis it holds")
+        _write(folder / MARKER, {"digest": wanted.digest, "era": wanted.era})
+    elif found != wanted:
+        raise AnotherGenesis(_difference(folder, found, wanted))
+
+
+def _difference(folder: Path, found: Marker, wanted: Marker) -> str:
+    return (
+        f"{folder.name} holds another genesis. "
+        f"found {found.digest} (era {found.era}), wanted {wanted.digest} (era {wanted.era})"
+    )
+
+
+def _write(path: Path, value: object) -> None:
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_bytes(data)
+    temporary.write_text(json.dumps(value), encoding="utf-8")
     temporary.replace(path)

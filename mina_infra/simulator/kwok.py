@@ -14,24 +14,37 @@ EXEC = Kind(API_VERSION, "Exec", "execs")
 PORT_VARIABLE = "MINA_SIMULATOR_PORT"
 
 
-def manifests(
-    namespace: str, pod: str, uid: str, ports: Iterable[int], port: int, log: Path, containers: list[str]
-) -> list[tuple[Kind, Manifest]]:
-    """The three objects of one pod. They belong to it, so the garbage collector takes them away with it."""
-    meta = {
+def metadata(namespace: str, pod: str, uid: str) -> Manifest:
+    """Metadata of a pod's objects. They belong to the pod, so the garbage collector takes them away with it."""
+    return {
         "namespace": namespace,
         "name": pod,
         "labels": {"app.kubernetes.io/managed-by": "mina-infra-simulator"},
         "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": pod, "uid": uid}],
     }
-    forward = {"forwards": [{"ports": list(ports), "target": {"address": "127.0.0.1", "port": port}}]}
-    logs = {"logs": [{"containers": containers, "logsFile": str(log), "follow": True}]}
-    local = {"workDir": str(log.parent), "envs": [{"name": PORT_VARIABLE, "value": str(port)}]}
-    execs = {"execs": [{"containers": containers, "local": local}]}
-    return [
-        (kind, {"apiVersion": API_VERSION, "kind": kind.kind, "metadata": meta, "spec": spec})
-        for kind, spec in ((PORT_FORWARD, forward), (LOGS, logs), (EXEC, execs))
-    ]
+
+
+def port_forward(meta: Manifest, ports: Iterable[int], target: int) -> Manifest:
+    """Leads some ports of the pod to a loopback port."""
+    return _manifest(PORT_FORWARD, meta, "forwards", {"ports": [*ports], "target": {**_LOOPBACK, "port": target}})
+
+
+def logs(meta: Manifest, file: Path, containers: list[str]) -> Manifest:
+    """The file (in CRI form) that is these containers' log."""
+    return _manifest(LOGS, meta, "logs", {"containers": containers, "logsFile": str(file), "follow": True})
+
+
+def execs(meta: Manifest, folder: Path, port: int, containers: list[str]) -> Manifest:
+    """Commands run on this machine; the program `mina` finds its node by the port."""
+    local = {"workDir": str(folder), "envs": [{"name": PORT_VARIABLE, "value": str(port)}]}
+    return _manifest(EXEC, meta, "execs", {"containers": containers, "local": local})
+
+
+_LOOPBACK = {"address": "127.0.0.1"}
+
+
+def _manifest(kind: Kind, meta: Manifest, field: str, entry: Manifest) -> Manifest:
+    return {"apiVersion": API_VERSION, "kind": kind.kind, "metadata": meta, "spec": {field: [entry]}}
 
 
 async def put(api: KubeApi, kind: Kind, manifest: Manifest) -> None:

@@ -12,14 +12,15 @@ from typing import Any
 from mina_infra.daemon.multiaddress import Multiaddress, MultiaddressError
 from mina_infra.simulator.answers import CONFIG_DIR
 from mina_infra.simulator.chain import peer_id, public_key
-from mina_infra.simulator.flags import Flags, Refusal, read_flags
+from mina_infra.simulator.flags import Flags, Refusal, read_flags, release_of
+from mina_infra.simulator.genesis import Marker
 from mina_infra.simulator.node import NodeSpec
 
 CONTAINER = "mina"
+GUARD = "start-guard"
 STAKE = "mina-infra/stake"
 PEER_ID = "mina-infra/peer-id"
 JOB_LABEL = "mina-infra/job"
-ERA_LABEL = "mina-infra/era"
 
 _REFERENCE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 
@@ -54,11 +55,12 @@ class DaemonPod:
     stake: float
     peer_id: str
     containers: tuple[str, ...]
+    guard: Marker | None
+    """The genesis that the init container `start-guard` wants to meet on the volume; None without such a container."""
 
-    @property
-    def config_mount(self) -> Mount | None:
-        """The mount that holds /root/.mina-config; None when it lies in the container and dies with it."""
-        return self.mount_of(CONFIG_DIR)
+    def config_mount(self, flags: Flags) -> Mount | None:
+        """The mount that holds the state; None when that lies in the container and dies with it."""
+        return self.mount_of(flags.one("config-directory", CONFIG_DIR))
 
     @property
     def genesis_mount(self) -> Mount | None:
@@ -73,8 +75,7 @@ class DaemonPod:
 
     def flags(self) -> Flags:
         """Raises Refusal: what the daemon prints before it exits."""
-        tag = self.image.partition("@")[0].rpartition("/")[2].partition(":")[2]
-        return read_flags(self.words, self.env, tag)
+        return read_flags(self.words, self.env, release_of(self.image))
 
     def node_spec(self, flags: Flags) -> NodeSpec:
         """What the node is in the network. Raises Refusal."""
@@ -143,6 +144,7 @@ def daemon_pod(pod: Mapping[str, Any]) -> DaemonPod | None:
         stake=stake_of(annotations),
         peer_id=annotations.get(PEER_ID, ""),
         containers=tuple(item["name"] for item in spec["containers"]),
+        guard=_guard(pod),
     )
 
 
@@ -158,6 +160,18 @@ def claim_mounts(pod: Mapping[str, Any]) -> list[Mount]:
     """The claims that any container of a pod mounts (for a Job's pod)."""
     mounts = [mount for container in pod["spec"]["containers"] for mount in _mounts(container, pod["spec"])]
     return [mount for mount in mounts if mount.claim]
+
+
+def wanted_genesis(container: Mapping[str, Any]) -> Marker | None:
+    """The genesis that a step names in its environment (GENESIS_DIGEST, ERA), None when it names none."""
+    env = {item["name"]: str(item.get("value", "")) for item in container.get("env") or []}
+    digest, era = env.get("GENESIS_DIGEST", ""), env.get("ERA", "1")
+    return Marker(digest, int(era) if era.isdigit() else 1) if digest else None
+
+
+def _guard(pod: Mapping[str, Any]) -> Marker | None:
+    containers = pod["spec"].get("initContainers") or []
+    return next((wanted_genesis(container) for container in containers if container["name"] == GUARD), None)
 
 
 def _mounts(container: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[Mount, ...]:

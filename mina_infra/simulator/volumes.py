@@ -8,25 +8,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from mina_infra.cluster.api import CLAIM, CONFIG_MAP, PERSISTENT_VOLUME, KubeApi
+from mina_infra.simulator.flags import Flags
 from mina_infra.simulator.pods import DaemonPod, Mount
 
-MARKER = ".mina-infra-genesis"
-LEDGER = "genesis_ledger.json"
 _KEEP_SECONDS = 10.0
 
 
 class NotThere(Exception):
     """A volume is not bound, a ConfigMap does not exist: the kubelet would not have started the container yet."""
-
-
-class Marker(msgspec.Struct, frozen=True):
-    """What lies beside a genesis ledger."""
-
-    digest: str
-    era: int = 1
 
 
 class Volumes:
@@ -56,9 +46,9 @@ class Volumes:
             raise NotThere(f"the directory of volume {name} does not exist")
         return path
 
-    async def config_directory(self, pod: DaemonPod) -> Path:
+    async def config_directory(self, pod: DaemonPod, flags: Flags) -> Path:
         """Where the daemon keeps its state: its claim, or a directory that is deleted with the pod. Raises NotThere."""
-        mount = pod.config_mount
+        mount = pod.config_mount(flags)
         if mount is not None and mount.claim:
             return await self.directory(pod.namespace, mount)
         folder = self.ephemeral / pod.uid
@@ -94,11 +84,3 @@ class Volumes:
             found = (time.monotonic(), manifest.get("data") or {})
             self._config_maps[(namespace, name)] = found
         return found[1]
-
-
-def read_marker(folder: Path) -> Marker | None:
-    """The marker beside a genesis ledger, None when there is none (yet)."""
-    try:
-        return msgspec.json.decode((folder / MARKER).read_bytes(), type=Marker)
-    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
-        return None

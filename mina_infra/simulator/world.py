@@ -1,7 +1,7 @@
 """The simulator of an embedded cluster: one simulated node for each daemon pod, in one process.
 
-All that it knows of the network lies in the API server and in the volumes: it may be killed at any moment and carries on
-from there when it is started again.
+All that it knows of the network lies in the API server and in the volumes: it may be killed at any moment and carries
+on from there when it is started again.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ from mina_infra.simulator.pods import (
     is_running,
     stake_of,
     staking_key,
+    wanted_genesis,
 )
 from mina_infra.simulator.store import DirectoryStore
-from mina_infra.simulator.volumes import NotThere, Volumes, read_marker
+from mina_infra.simulator.volumes import NotThere, Volumes
 
 LABELS = "app.kubernetes.io/managed-by=mina-infra"
 _TICK_SECONDS = 0.05
@@ -159,7 +160,8 @@ class World:
             self.daemons[uid] = daemon
             self._spawn(self._run(daemon))
         else:
-            self._spawn(self._play_other(pod))
+            self.others[uid] = (pod["metadata"]["namespace"], self._log(pod), _user_agents(pod))
+            self._spawn(self._play_other(pod, self.others[uid][1]))
 
     def _gone(self, uid: str) -> None:
         self.jobs.discard(uid)
@@ -191,7 +193,7 @@ class World:
             flags = daemon.pod.flags()
             daemon.take_flags(flags)
             await self._until_up(daemon, flags)
-        except (Refusal, ValueError, TypeError) as error:
+        except (Refusal, genesis.AnotherGenesis, ValueError, TypeError) as error:
             # The container would end and be restarted for ever: there is a log to read and nobody answers.
             daemon.log.add(wall_clock(), str(error))
             daemon.log.add(wall_clock(), "Mina process exited with status code 1")
@@ -225,9 +227,11 @@ class World:
         Raises Refusal, ValueError, NotThere, ClusterError, OSError.
         """
         pod = daemon.pod
-        directory = await self.volumes.config_directory(pod)
+        directory = await self.volumes.config_directory(pod, flags)
         if any(other.directory == directory for other in self.daemons.values() if other is not daemon):
             raise OSError(f"{directory}/.mina-lock is held by another daemon")
+        if pod.guard is not None:
+            genesis.guard(directory, pod.guard)
         constants, complete = await self._chain_of(pod, flags)
         if daemon.gone or (daemon.node is not None and not complete):
             return False
@@ -244,7 +248,7 @@ class World:
         config = await self.volumes.runtime_config(pod, path) if path else {"proof": {"compiled-in": True}}
         digest = ""
         if pod.genesis_mount is not None:
-            marker = read_marker(await self.volumes.directory(pod.namespace, pod.genesis_mount))
+            marker = genesis.read_marker(await self.volumes.directory(pod.namespace, pod.genesis_mount))
             if marker is None:
                 return ChainConstants.from_runtime_config(config, "no ledger"), False
             digest = marker.digest
@@ -276,10 +280,10 @@ class World:
     async def _connect_kwok(self, daemon: Daemon, ports: list[int]) -> None:
         port = daemon.server.port or await daemon.server.start()
         pod = daemon.pod
-        for kind, manifest in kwok.manifests(
-            pod.namespace, pod.name, pod.uid, ports, port, daemon.log.path, list(pod.containers)
-        ):
-            await kwok.put(self.api, kind, manifest)
+        meta, names = kwok.metadata(pod.namespace, pod.name, pod.uid), list(pod.containers)
+        await kwok.put(self.api, kwok.PORT_FORWARD, kwok.port_forward(meta, ports, port))
+        await kwok.put(self.api, kwok.LOGS, kwok.logs(meta, daemon.log.path, names))
+        await kwok.put(self.api, kwok.EXEC, kwok.execs(meta, daemon.log.path.parent, port, names))
 
     def _crashed(self, daemon: Daemon, error: OSError) -> None:
         """Its volume cannot be written: the program dies and its container is started again."""
@@ -300,9 +304,10 @@ class World:
         """The container of the genesis ledger's Job."""
         namespace, uid = pod["metadata"]["namespace"], pod["metadata"]["uid"]
         mounts = claim_mounts(pod)
-        while uid in self.jobs and mounts:
+        wanted = wanted_genesis(pod["spec"]["containers"][0])
+        while uid in self.jobs and mounts and wanted:
             try:
-                genesis.fill(await self.volumes.directory(namespace, mounts[0]), pod)
+                genesis.fill(await self.volumes.directory(namespace, mounts[0]), wanted)
                 return
             except genesis.AnotherGenesis as error:
                 print(f"{namespace}/{pod['metadata']['name']}: {error}", file=sys.stderr, flush=True)
@@ -310,17 +315,14 @@ class World:
             except (NotThere, ClusterError, OSError):
                 await asyncio.sleep(0.5)
 
-    async def _play_other(self, pod: Manifest) -> None:
+    async def _play_other(self, pod: Manifest, log: LogFile) -> None:
         """Workers, databases and bots only have a log."""
         meta, names = pod["metadata"], [container["name"] for container in pod["spec"]["containers"]]
-        log = self._log(pod)
-        self.others[meta["uid"]] = (meta["namespace"], log, names.count(_USER_AGENT))
         log.add(wall_clock(), f"{' and '.join(names)} started")
         log.flush()
-        for kind, manifest in kwok.manifests(meta["namespace"], meta["name"], meta["uid"], [], 0, log.path, names):
-            if kind is kwok.LOGS:
-                with contextlib.suppress(ClusterError):
-                    await kwok.put(self.api, kind, manifest)
+        manifest = kwok.logs(kwok.metadata(meta["namespace"], meta["name"], meta["uid"]), log.path, names)
+        with contextlib.suppress(ClusterError):
+            await kwok.put(self.api, kwok.LOGS, manifest)
 
     # --- time -----------------------------------------------------------------------------------------------------
 
@@ -342,3 +344,7 @@ class World:
         agents = sum(count for place, _, count in self.others.values() if place == hosted.namespace)
         agents += sum(daemon.pod.containers.count(_USER_AGENT) for daemon in hosted.daemons.values())
         return agents * hosted.network.constants.slot_ms / 60_000
+
+
+def _user_agents(pod: Manifest) -> int:
+    return sum(container["name"] == _USER_AGENT for container in pod["spec"]["containers"])
