@@ -14,7 +14,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mina_infra.spec import SpecError, load_stack_spec, parse
+from mina_infra.plan import parse_document, plan_testnet
+from mina_infra.spec import Role, SpecError, TestnetSpec, load_stack_spec, parse
 from mina_infra.spec.errors import Path as DocumentPath
 from tests.spec.conftest import DOCUMENT, RUNTIME_CONFIG, refusal
 
@@ -37,7 +38,6 @@ WORDS = st.sampled_from(
         "yes",
         "nodes",
         "*",
-        "{",
         "\n",
     ]
 )
@@ -175,3 +175,63 @@ def test_one_misspelt_key_is_one_or_two_issues_at_its_place(folder: Path, path: 
     with pytest.raises(SpecError) as caught:
         parse(document, base=folder)
     assert {issue.path[:-1] for issue in caught.value.issues} == {path[:-1]}, str(caught.value)
+
+
+OVERRIDES = st.dictionaries(
+    st.sampled_from(["runtime-state", "postgres-state", "genesis-ledger"]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.sampled_from(["ssd", "balanced", "standard", "shared"]),
+            "size": st.sampled_from(["1", "10", "1000", "99999"]).map(lambda size: f"{size}Gi") | st.just("1k"),
+            "accessMode": st.sampled_from(["ReadWriteOncePod", "ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany"]),
+        },
+    ),
+    max_size=2,
+)
+TARGETS = st.fixed_dictionaries(
+    {"provider": st.sampled_from(["gke", "eks", "aks", "local"]), "region": st.sampled_from(["us-east1", "r"])},
+    optional={
+        "zones": st.lists(st.sampled_from(["us-east1-b", "us-east1-c", "z"]), max_size=3),
+        "replication": st.sampled_from(["zonal", "regional"]),
+        "networks": st.lists(st.sampled_from(["10.0.0.0/8", "0.0.0.0/0", "fd00::/8", "100.64.0.0/10"]), max_size=2),
+    },
+)
+GROUPS = st.fixed_dictionaries(
+    {"role": st.sampled_from([role.value for role in Role])},
+    optional={
+        "group": st.sampled_from(["a", "b", "seed", "a-1", "x" * 30]),
+        "count": st.integers(1, 500) | st.integers(1, 3),
+        "stake": st.floats(0, 100),
+        "bots": st.lists(st.sampled_from(["user-agent", "faucet", "echo"]), unique=True),
+        "volumes": OVERRIDES,
+        "resources": st.just({"cpu": 0.5, "memory": "1.5Gi"}),
+    },
+)
+
+
+@st.composite
+def plausible_documents(draw: st.DrawFn) -> Any:
+    """Documents whose fields are all of the right kind: the plan must cope with every combination that is accepted."""
+    document: Any = copy.deepcopy(DOCUMENT)
+    document.update(
+        target=draw(TARGETS), volumes=draw(OVERRIDES), retention=draw(st.sampled_from(["delete", "retain"]))
+    )
+    document["nodes"] += draw(st.lists(GROUPS, max_size=2))
+    document["image"] += draw(st.sampled_from(["", f"@sha256:{'1' * 64}"]))
+    if draw(st.booleans()):
+        document["genesis"]["ledger"] = {"source": "config-map"}
+    return document
+
+
+@QUICK
+@given(document=plausible_documents() | broken_documents())
+def test_whatever_is_accepted_can_be_planned(folder: Path, document: Any) -> None:
+    """With the rules of all layers: nothing passes them that the plan stumbles over."""
+
+    def read() -> TestnetSpec:
+        spec = parse_document(document, base=folder)
+        assert plan_testnet(spec).objects()
+        return spec
+
+    refusal(read)
