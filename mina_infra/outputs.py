@@ -23,9 +23,9 @@ class _Model(BaseModel):
 class NodeOutput(_Model):
     """One expected node: a pod of this name's Deployment must exist, whatever happens to answer."""
 
-    name: str
+    name: str = Field(description="Name of the node, of its Deployment and of its label `app`")
     role: str = Field(description="seed, block-producer, snark-coordinator, snark-worker, archive, plain, or a bot")
-    group: str
+    group: str = Field(description="Node group of the document")
     stake: float = Field(default=0.0, description="Share of the total stake in percent; 0 for nodes without a key")
     container: str = Field(default="mina", description="The container that runs the node's main program")
     ports: dict[str, int] = Field(default_factory=dict, description="Container ports by name: graphql, p2p, ...")
@@ -35,23 +35,23 @@ class NodeOutput(_Model):
 class SeedOutput(_Model):
     """One published entry point."""
 
-    name: str
-    host: str
-    port: int
-    peer_id: str
-    multiaddress: str
+    name: str = Field(description="Name of the node")
+    host: str = Field(description="Fixed address or DNS name")
+    port: int = Field(description="libp2p port")
+    peer_id: str = Field(description="libp2p peer id, 12D3KooW...")
+    multiaddress: str = Field(description="What other nodes dial: /dns4/HOST/tcp/PORT/p2p/PEER, or /ip4/...")
 
 
 class ClaimOutput(_Model):
     """One PersistentVolumeClaim."""
 
-    name: str
-    kind: str
+    name: str = Field(description="Name of the claim in the testnet's namespace")
+    kind: str = Field(description="What it holds: runtime-state, postgres-state, genesis-ledger, ...")
     node: str | None = Field(default=None, description="The node that owns it; None for one shared by the testnet")
     size_gib: int = Field(description="What the provider provisions and bills, in GiB")
-    storage_class: str
-    access_mode: str
-    retention: Literal["delete", "retain"]
+    storage_class: str = Field(description="Name of its storage class")
+    access_mode: str = Field(description="Its one access mode, as Kubernetes writes it")
+    retention: Literal["delete", "retain"] = Field(description="Whether it outlives the deployment")
 
 
 class ChainOutput(_Model):
@@ -67,24 +67,28 @@ class Thresholds(_Model):
 
     fork_depth: int = Field(default=8, ge=1, description="Blocks; at or above is a failure (Mina's MediumFork alert)")
     behind_blocks: int = Field(default=2, ge=0, description="Blocks behind the best tip that are still in sync")
-    synced_share: float = Field(default=0.9, ge=0, le=1, description="Share of daemons at the tip below which sync fails")
+    synced_share: float = Field(
+        default=0.9, ge=0, le=1, description="Share of daemons at the tip below which sync fails"
+    )
     production_window: int = Field(default=20, ge=1, description="Finished slots judged for block production")
-    production_error: float = Field(default=1e-3, gt=0, lt=1, description="Chance of a false alarm of one production test")
+    production_error: float = Field(
+        default=1e-3, gt=0, lt=1, description="Chance of a false alarm of one production test"
+    )
 
 
 class OutputsDocument(_Model):
     """What a stack exports under the name `testnet`."""
 
-    schema_: Literal[1] = Field(default=1, alias="schema")
-    testnet: str
-    era: int
-    namespace: str
-    nodes: list[NodeOutput]
-    seeds: list[SeedOutput]
-    claims: list[ClaimOutput]
+    schema_: Literal[1] = Field(default=1, alias="schema", description="Version of this document's form")
+    testnet: str = Field(description="Name of the testnet")
+    era: int = Field(description="One genesis; a new era is a new chain on new volumes")
+    namespace: str = Field(description="Namespace that holds everything")
+    nodes: list[NodeOutput] = Field(description="Every expected node")
+    seeds: list[SeedOutput] = Field(description="The entry points, in the order of the document")
+    claims: list[ClaimOutput] = Field(description="Every expected claim, shared ones included")
     images: dict[str, str] = Field(description="Image by purpose: daemon, archive, postgres, ...")
-    chain: ChainOutput
-    thresholds: Thresholds = Field(default_factory=Thresholds)
+    chain: ChainOutput = Field(description="The constants of the chain")
+    thresholds: Thresholds = Field(default_factory=Thresholds, description="What still counts as healthy")
     post_deploy: list[str] = Field(default_factory=list, description="Steps of `mina-infra post-deploy`, in order")
 
     def to_json_value(self) -> dict[str, Any]:

@@ -173,9 +173,9 @@ class NodeGroup(_Model):
     """What the nodes do."""
     group: DnsLabel | None = None
     """Name of the group, prefix of the nodes' names; the role when left out."""
-    count: Annotated[int, Number, Field(ge=1, le=500)] = 1
+    count: Annotated[int, Field(ge=1, le=500), Number] = 1
     """How many nodes. Raising it adds nodes at the end and touches no other."""
-    stake: Annotated[float, Number, Field(ge=0, le=100)] = 0.0
+    stake: Annotated[float, Field(ge=0, le=100), Number] = 0.0
     """Share of the total stake of each node, in percent."""
     bots: tuple[Literal["user-agent", "faucet", "echo"], ...] = ()
     """Bots beside each node of this group (block producers only)."""
@@ -241,7 +241,7 @@ class TestnetSpec(_Model):
 
     name: DnsLabel
     """Name of the testnet and of its namespace."""
-    era: Annotated[int, Number, Field(ge=1, le=9999)] = 1
+    era: Annotated[int, Field(ge=1, le=9999), Number] = 1
     """One genesis. A new era is a new chain on new volumes; names, identities and addresses stay."""
     target: Target
     """Where it runs."""

@@ -38,7 +38,7 @@ class VolumeKind(StrEnum):
 
 
 class AccessMode(StrEnum):
-    """Who may mount a claim; exactly one for each (storage facts 2.1: CSI rejects combinations)."""
+    """Who may mount a claim; exactly one for each, as storage drivers refuse combinations."""
 
     READ_WRITE_ONCE_POD = "ReadWriteOncePod"
     READ_WRITE_ONCE = "ReadWriteOnce"
@@ -47,7 +47,7 @@ class AccessMode(StrEnum):
 
 
 class DiskType(StrEnum):
-    """Neutral storage types; what each means on a provider stands in `mina_infra.storage`."""
+    """Types of storage in neutral words; every provider has its own disks for them."""
 
     SSD = "ssd"
     BALANCED = "balanced"

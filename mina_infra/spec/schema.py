@@ -1,0 +1,61 @@
+"""JSON Schemas for editors and for programs in other languages: of a stack file, and of the outputs document.
+
+Kept in `schema/`, where stack files name them (`# yaml-language-server: $schema=./schema/stack.schema.json`);
+`python -m mina_infra.spec.schema` writes them anew, and a test compares.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from mina_infra.outputs import OutputsDocument
+from mina_infra.spec.load import CLUSTER_KEY, TESTNET_KEY
+from mina_infra.spec.models import ClusterConfig, TestnetSpec
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+FOLDER = Path(__file__).resolve().parents[2] / "schema"
+
+
+def stack_schema() -> dict[str, Any]:
+    """The schema of `Pulumi.<stack>.yaml`: our two keys exactly, whatever else Pulumi and other programs keep there."""
+    references, definitions = models_json_schema([(TestnetSpec, "validation"), (ClusterConfig, "validation")])
+    return {
+        "$schema": DIALECT,
+        "title": "Stack file of mina-infra",
+        "description": "One testnet as a Pulumi stack.",
+        "type": "object",
+        "required": ["config"],
+        "properties": {
+            "config": {
+                "description": "Configuration of the stack; keys of other namespaces are not ours to judge.",
+                "type": "object",
+                "required": [TESTNET_KEY],
+                "properties": {
+                    TESTNET_KEY: {**references[(TestnetSpec, "validation")], "description": "The testnet."},
+                    CLUSTER_KEY: {**references[(ClusterConfig, "validation")], "description": "Where it runs."},
+                },
+            }
+        },
+        "$defs": definitions["$defs"],
+    }
+
+
+def outputs_schema() -> dict[str, Any]:
+    """The schema of what a stack exports as `testnet`."""
+    return {"$schema": DIALECT, **OutputsDocument.model_json_schema()}
+
+
+def files() -> dict[str, str]:
+    """Content of each file of `schema/`, by name."""
+    schemas = {"stack.schema.json": stack_schema(), "outputs.schema.json": outputs_schema()}
+    return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in schemas.items()}
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for _name, _text in files().items():
+        (FOLDER / _name).write_text(_text, encoding="utf-8")
