@@ -9,8 +9,11 @@ from mina_infra.plan import nodes
 from mina_infra.plan.services import is_ip, public_ip
 from mina_infra.spec import Issue, Provider, TestnetSpec
 
-WIDEST_NETWORK = 8
-"""Prefix length of the widest private range; who is in a trusted network controls every daemon."""
+CLUSTER_RANGES = tuple(
+    ipaddress.ip_network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "240.0.0.0/4", "fc00::/7")
+)
+"""Where clusters take Pod and Service addresses from; nothing in them is reached from the internet."""
 
 
 def check(spec: TestnetSpec) -> Iterator[Issue]:
@@ -21,25 +24,21 @@ def check(spec: TestnetSpec) -> Iterator[Issue]:
 
 def _networks(spec: TestnetSpec) -> Iterator[Issue]:
     for index, text in enumerate(spec.target.networks):
-        network = ipaddress.ip_network(text, strict=False)
-        if network.prefixlen < WIDEST_NETWORK or not network.is_private and network not in _CARRIER_GRADE:
+        if not any(_within(text, known) for known in CLUSTER_RANGES):
             yield Issue(
                 ("target", "networks", index),
                 f"{text} holds public addresses; whoever is in a trusted network has full control of every daemon.",
-                "Name the cluster's Pod and Service ranges, for example 10.0.0.0/8.",
+                f"Name the cluster's Pod and Service ranges, within {', '.join(map(str, CLUSTER_RANGES))}.",
             )
 
 
-class _CarrierGrade:
-    """100.64.0.0/10, which clusters use and Python does not count as private."""
-
-    range = ipaddress.ip_network("100.64.0.0/10")
-
-    def __contains__(self, network: object) -> bool:
-        return isinstance(network, ipaddress.IPv4Network) and network.subnet_of(self.range)
-
-
-_CARRIER_GRADE = _CarrierGrade()
+def _within(text: str, known: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    network = ipaddress.ip_network(text, strict=False)
+    if isinstance(network, ipaddress.IPv4Network) and isinstance(known, ipaddress.IPv4Network):
+        return network.subnet_of(known)
+    if isinstance(network, ipaddress.IPv6Network) and isinstance(known, ipaddress.IPv6Network):
+        return network.subnet_of(known)
+    return False
 
 
 def _addresses(spec: TestnetSpec) -> Iterator[Issue]:

@@ -14,7 +14,6 @@ from mina_infra.storage import cost
 from mina_infra.storage.capabilities import provider_info
 from mina_infra.storage.volumes import Claimed, Volumes
 
-
 _NODE_NUMBER = re.compile(r"-\d+-(?=[a-z0-9]+$)")
 
 
