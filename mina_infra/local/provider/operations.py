@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mina_infra.cluster.api import APPLY, ApiStatusError, Kind, Manifest, kind_of
@@ -28,6 +28,7 @@ from mina_infra.local.provider.wire import Properties, as_json, has_unknown, pla
 
 REQUEST_TIMEOUT = 60.0  # seconds; a dry run waits behind everything else that two busy cores do
 JSON_PATCH = "application/json-patch+json"
+pause = asyncio.sleep
 RETRIES = 5  # of a create whose namespace is not there yet: after 1, 2, 4, 8, 16 seconds
 
 ALREADY_EXISTS = """{error}
@@ -88,7 +89,6 @@ class Operation:
     settings: Settings
     waits: Waits
     urn: str
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def create(self, properties: Properties, *, preview: bool, timeout: float) -> Result:
         """Make the object and wait for it. In a preview: what the server's dry run makes of it, or the inputs."""
@@ -130,7 +130,7 @@ class Operation:
                 await self.waits.reporter.status(self.urn, self.waits.redact(text))
                 if error.code != 404 or preview or attempt == RETRIES:
                     raise
-                await self.sleep(2.0**attempt)
+                await pause(2.0**attempt)
         raise AssertionError("unreachable")
 
     async def _send_create(self, inputs: Properties, manager: str, preview: bool) -> Manifest:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import grpc
 from google.protobuf import json_format
-from pulumi.runtime.proto import provider_pb2, status_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, status_pb2
 
 from mina_infra.cluster.api import KINDS, ApiStatusError, Kind, Manifest, Watched
 from mina_infra.errors import ClusterError
@@ -174,7 +174,8 @@ class Provider:
     async def call(self, method: str, request: dict[str, Any], peer: str | None = None) -> dict[str, Any]:
         """The answer of one call as JSON. Raises AbortedError."""
         name = "ProviderHandshakeRequest" if method == "Handshake" else _REQUESTS.get(method, f"{method}Request")
-        message = json_format.ParseDict(request, getattr(provider_pb2, name)()) if name else None
+        module = plugin_pb2 if method == "Attach" else provider_pb2
+        message = json_format.ParseDict(request, getattr(module, name)()) if name else None
         answer = await getattr(self.servicer, method)(message, FakeContext(peer or self.peer))
         decoded: dict[str, Any] = json_format.MessageToDict(answer)
         return decoded
@@ -186,6 +187,7 @@ class Provider:
 
 
 _REQUESTS = {
+    "Attach": "PluginAttach",
     "GetPluginInfo": "",
     "Cancel": "",
     "CheckConfig": "CheckRequest",
