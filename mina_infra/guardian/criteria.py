@@ -44,8 +44,9 @@ class Criteria:
     # Errors of the sequential test that is used while the history is shorter than the window: the first is
     # `production_error`, this one is the chance to pass a network that produces at half its rate.
     half_rate_error: float = 1e-2
-    # Of the stake that must have been running for a slot to be judged: one restarted producer is no excuse.
-    started_stake: float = 0.9
+    # Of the stake that must have been running for a slot to be judged: after a redeployment earlier blocks prove
+    # nothing, while one restarted whale with less than a third of the stake is no excuse and no reason to wait.
+    started_stake: float = 2 / 3
 
     @property
     def fill(self) -> float:

@@ -64,9 +64,6 @@ class BlockTree:
             for block in chain.blocks:
                 self._blocks[block.state_hash] = block
 
-    def __len__(self) -> int:
-        return len(self._blocks)
-
     def block(self, state_hash: str) -> Block | None:
         return self._blocks.get(state_hash)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from mina_infra.guardian.checks import CHECKS
-from mina_infra.guardian.findings import Finding, Row, State
+from mina_infra.guardian.findings import CheckInfo, Finding, Row, State
 from mina_infra.guardian.verdict import SCHEMA, Health, Verdict
 
 _MARKS = {State.PASS: "✓", State.FAIL: "✗", State.UNKNOWN: "?"}
@@ -99,7 +99,7 @@ def json_value(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-_RUNBOOK: Mapping[str, str] = {check.name: check.runbook for check, _ in CHECKS}
+_INFO: Mapping[str, CheckInfo] = {check.name: check for check, _ in CHECKS}
 
 
 def _finding_value(finding: Finding) -> dict[str, Any]:
@@ -110,7 +110,8 @@ def _finding_value(finding: Finding) -> dict[str, Any]:
         "expected": finding.expected,
         "seen": finding.seen,
         "action": finding.action,
-        "runbook": _RUNBOOK.get(finding.check, ""),
+        "runbook": _INFO[finding.check].runbook,
+        "warmUpSlots": _INFO[finding.check].warm_up.count,
         "evidence": [dict(row) for row in finding.evidence],
         "silent": list(finding.silent),
         "warnings": list(finding.warnings),

@@ -146,6 +146,18 @@ def test_a_connection_that_breaks_is_dropped_not_an_exception_group(tmp_path: Pa
         against(script, tmp_path, get)
 
 
+@pytest.mark.parametrize("garbage", [b"\xff\xff\xff\xff\xff\xff", b"\x83\x7f" + b"\xff" * 20, b"\x81\x02hi"])
+def test_broken_framing_is_a_drop_too(tmp_path: Path, garbage: bytes) -> None:
+    async def script(call: Call) -> None:
+        await call.upgrade("v4.channel.k8s.io")
+        await call.send(*PORT_FRAMES)
+        call.writer.write(garbage)
+        await call.writer.drain()
+
+    with pytest.raises(DroppedError):
+        against(script, tmp_path, get)
+
+
 def test_graphql_tries_again_after_a_502_and_after_a_drop(tmp_path: Path) -> None:
     tries = 0
 

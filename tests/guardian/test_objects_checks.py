@@ -54,7 +54,8 @@ def test_the_pods_of_jobs_are_no_surplus() -> None:
         ({"ready": False}, "not ready", True),
         ({"deleting": True}, "being deleted", True),
         ({"containers": (replace(GOOD, waiting="ContainerCreating"),)}, "ContainerCreating", True),
-        ({"containers": (replace(GOOD, waiting="CrashLoopBackOff"),)}, "CrashLoopBackOff", False),
+        ({"containers": (replace(GOOD, waiting="CrashLoopBackOff", restarts=4),)}, "CrashLoopBackOff", True),
+        ({"containers": (replace(GOOD, waiting="CrashLoopBackOff", restarts=5),)}, "CrashLoopBackOff", False),
         ({"containers": (replace(GOOD, waiting="CreateContainerConfigError"),)}, "CreateContainerConfigError", False),
     ],
 )

@@ -46,7 +46,13 @@ def judge(survey: Survey) -> Finding:
         evidence=tuple(rows),
         silent=survey.silent,
         settling=bool(survey.silences) and not strangers,
-        figures={"expected": total, "answered": answered, "other_chain": len(strangers)},
+        figures={
+            "expected": total,
+            "answered": answered,
+            "other_chain": len(strangers),
+            "slowest_s": round(max((each.ended - each.started for each in survey.answers.values()), default=0), 3),
+            "sweep_s": round(survey.ended - survey.started, 3),
+        },
     )
 
 

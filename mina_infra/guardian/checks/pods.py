@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mina_infra.cluster.objects import Pod
+from mina_infra.cluster.objects import Container, Pod
 from mina_infra.guardian.evidence import Evidence
 from mina_infra.guardian.findings import CheckInfo, Finding, Row, Slots, State, some
 from mina_infra.guardian.survey import newest_pods
@@ -17,10 +17,10 @@ CHECK = CheckInfo(
     runbook="sanity check 1: pods run and do not crash",
 )
 
-# These do not heal by waiting a little; the rest (ContainerCreating, PodInitializing, ...) is a start under way.
-_BROKEN = frozenset(
-    {"CrashLoopBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError"}
-)
+# These do not heal by waiting; the rest (ContainerCreating, ImagePullBackOff, ...) is a start under way.
+_HOPELESS = frozenset({"ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError"})
+# A daemon that reaches no peer yet exits by design, so a young network crash-loops a few times; five are 5 minutes.
+_CRASHES = 5
 
 
 def look(evidence: Evidence) -> Finding:
@@ -33,12 +33,13 @@ def judge(expected: Sequence[NodeOutput], pods: Sequence[Pod]) -> Finding:
     """Every expected node has a pod that runs and is ready. Restarts in the past are warnings."""
     current = newest_pods(pods)
     rows: list[Row] = []
-    broken = 0
+    hopeless = False
     for node in expected:
-        problem = _problem(current.get(node.name))
+        pod = current.get(node.name)
+        problem = _problem(pod)
         if problem:
             rows.append({"node": node.name, "found": problem})
-            broken += problem.split(":")[0] in _BROKEN
+            hopeless = hopeless or (pod is not None and any(_is_hopeless(each) for each in pod.containers))
     total = len(expected)
     return Finding(
         check=CHECK.name,
@@ -49,9 +50,14 @@ def judge(expected: Sequence[NodeOutput], pods: Sequence[Pod]) -> Finding:
         action="kubectl describe pod and the container's previous log say why" if rows else "",
         evidence=tuple(rows),
         warnings=_restarts(expected, current),
-        settling=bool(rows) and not broken,
+        settling=bool(rows) and not hopeless,
         figures={"expected": total, "ready": total - len(rows), "restarts": _total_restarts(current)},
     )
+
+
+def _is_hopeless(container: Container) -> bool:
+    crashes = container.waiting == "CrashLoopBackOff" and container.restarts >= _CRASHES
+    return crashes or container.waiting in _HOPELESS
 
 
 def _problem(pod: Pod | None) -> str:
