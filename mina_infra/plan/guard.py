@@ -19,6 +19,7 @@ CONTAINER = "start-guard"
 _SCRIPT = f"""\
 marker="$VOLUME/{MARKER}"
 wanted="{{\\"digest\\": \\"$GENESIS_DIGEST\\", \\"era\\": $ERA}}"
+rm -f "$marker.new"
 if [ -e "$marker" ]; then
   found="$(cat "$marker")"
   if [ "$found" != "$wanted" ]; then

@@ -17,6 +17,9 @@ from mina_infra.storage.volumes import Claimed, Volumes
 _NODE_NUMBER = re.compile(r"-\d+-(?=[a-z0-9]+$)")
 
 
+_RETENTION = {"delete": "go with the deployment", "retain": "stay when the deployment goes"}
+
+
 @dataclass(frozen=True)
 class Group:
     """Nodes of one group. `disks` is how many block disks each of its pods attaches."""
@@ -170,7 +173,7 @@ def as_text(summary: Summary) -> str:
     blocks = [
         f"{summary.testnet}: {headline(summary)}",
         f"{summary.provider} {summary.region}, {summary.replication} replication, era {summary.era}, "
-        f"retention {summary.retention}",
+        f"retention {summary.retention}: volumes {_RETENTION[summary.retention]}",
         "",
         _table(
             ("role", "group", "nodes", "stake each", "disks each"),
@@ -178,7 +181,7 @@ def as_text(summary: Summary) -> str:
         ),
         "",
         _table(
-            ("volume", "class", "claims", "GiB each", "GiB", "USD/month", "access mode", "retention"),
+            ("volume", "class", "claims", "GiB each", "GiB", "USD/month", "access mode"),
             [_cells(row) for row in summary.volumes],
         ),
         "",
@@ -195,7 +198,7 @@ def as_text(summary: Summary) -> str:
 def _cells(row: VolumeRow) -> tuple[str, ...]:
     usd = "unknown" if row.usd is None else f"{row.usd:,.2f}"
     counts = (str(row.claims), str(row.gib_each), str(row.gib))
-    return (row.kind, row.storage_class, *counts, usd, row.access_mode, row.retention)
+    return (row.kind, row.storage_class, *counts, usd, row.access_mode)
 
 
 def _notes(summary: Summary) -> list[str]:

@@ -108,8 +108,6 @@ def _zones(spec: TestnetSpec) -> Iterator[Issue]:
                 f"zone {zone} is not one of region '{region}'; claims would never be scheduled.",
                 "Name zones of the cluster's region, or leave `zones` out.",
             )
-        elif zone in spec.target.zones[:index]:
-            yield Issue(("target", "zones", index), f"zone {zone} is named twice.", "Remove one of them.")
 
 
 def _regional_zones(spec: TestnetSpec) -> Iterator[Issue]:
