@@ -25,14 +25,21 @@ Objects = dict[str, dict[str, Any]]
 
 
 def base_objects() -> Objects:
+    """The recorded base, with the annotations that the recorded program added."""
     found: Objects = json.loads((RECORDED / "base.json").read_text())["objects"]
-    return found
+    return {name: without_waiting(item) for name, item in found.items()}
+
+
+def without_waiting(item: dict[str, Any]) -> dict[str, Any]:
+    if item["type"].split(":")[1] in SKIPS_AWAIT:
+        item["body"]["metadata"].setdefault("annotations", {})["pulumi.com/skipAwait"] = "true"
+    return item
 
 
 def changed_objects(changed: dict[str, Any]) -> Objects:
     """The base with one recorded change: an object replaced, added, or with None removed."""
     objects = {**base_objects(), **changed}
-    return {name: item for name, item in objects.items() if item is not None}
+    return {name: without_waiting(item) for name, item in objects.items() if item is not None}
 
 
 class Registered(pulumi.CustomResource):
@@ -41,8 +48,6 @@ class Registered(pulumi.CustomResource):
     def __init__(self, name: str, item: dict[str, Any], options: pulumi.ResourceOptions) -> None:
         group, kind = item["type"].split(":")
         properties = {"apiVersion": group.removeprefix("core/"), "kind": kind, **copy.deepcopy(item["body"])}
-        if kind in SKIPS_AWAIT:
-            properties["metadata"].setdefault("annotations", {})["pulumi.com/skipAwait"] = "true"
         super().__init__(f"kubernetes:{item['type']}", name, properties, options)
 
 
