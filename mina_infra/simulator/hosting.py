@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -24,6 +25,19 @@ from mina_infra.simulator.server import HttpServer, Request, Response
 def wall_clock() -> float:
     """ms since 1970."""
     return time.time() * 1000
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a daemon starts from: its state, the shared ledger (None without one), its runtime config.
+
+    `complete` is False without a runtime config: the network compiled into the binary is not this testnet's.
+    """
+
+    directory: Path
+    ledger: Path | None
+    config: Mapping[str, Any]
+    complete: bool
 
 
 class HostedNetwork:
@@ -60,7 +74,9 @@ class Daemon:
         self.server = HttpServer(self._answer)
         self.host: HostedNetwork | None = None
         self.node: Node | None = None
+        self.start: Start | None = None
         self.directory: Path | None = None
+        """Its state's directory, as long as it holds the lock on it."""
         self.as_json = False
         self.level = Level.INFO
         self.gone = False

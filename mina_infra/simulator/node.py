@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from mina_infra.daemon.replies import SyncStatus
 from mina_infra.simulator.chain import ChainConstants, Header, better, peer_id, public_key
@@ -35,11 +36,11 @@ class NodeSpec:
     hold: bool = False
     """True: it cannot take part (no genesis ledger yet, a chain of its own) and stays in BOOTSTRAP."""
 
-    @property
+    @cached_property
     def identity(self) -> str:
         return self.peer_id or peer_id(self.name)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Its staking key; empty for a node without stake."""
         return (self.public_key or public_key(self.name)) if self.stake > 0 else ""

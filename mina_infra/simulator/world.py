@@ -7,19 +7,19 @@ on from there when it is started again.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mina_infra.cluster.api import DEPLOYMENT, POD, KubeApi, Manifest
+from mina_infra.cluster.api import DEPLOYMENT, POD, Kind, KubeApi, Manifest
 from mina_infra.errors import ClusterError
 from mina_infra.simulator import genesis, kwok, log_lines, program
-from mina_infra.simulator.chain import ChainConstants
+from mina_infra.simulator.chain import ChainConstants, chain_id
 from mina_infra.simulator.flags import Flags, Refusal
-from mina_infra.simulator.hosting import Daemon, HostedNetwork, wall_clock
+from mina_infra.simulator.hosting import Daemon, HostedNetwork, Start, wall_clock
 from mina_infra.simulator.log_files import LogFile
 from mina_infra.simulator.network import Network
 from mina_infra.simulator.pods import (
@@ -107,6 +107,7 @@ class World:
                     self._gone(uid)
                 for item in items:
                     self._seen(item)
+                self._sweep(items)
             elif event.type == "DELETED":
                 self._gone(event.object["metadata"]["uid"])
             else:
@@ -150,8 +151,7 @@ class World:
                 self._spawn(self._play_job(pod))
             return
         if not is_running(pod):
-            if "deletionTimestamp" in pod["metadata"]:
-                self._gone(uid)
+            self._gone(uid)
             return
         if uid in self.daemons or uid in self.others:
             return
@@ -182,8 +182,22 @@ class World:
             if not hosted.daemons:
                 del self.networks[key]
 
+    def _sweep(self, pods: Iterable[Manifest]) -> None:
+        """Delete what pods left behind that went while nobody looked."""
+        kept = {self._log_path(pod) for pod in pods}
+        for file in (self.state / "logs").glob("*/*.log"):
+            if file not in kept:
+                file.unlink(missing_ok=True)
+        for folder in self.volumes.ephemeral.glob("*"):
+            if folder.name not in self.daemons:
+                self.volumes.drop_ephemeral(folder.name)
+
+    def _log_path(self, pod: Manifest) -> Path:
+        meta = pod["metadata"]
+        return self.state.joinpath("logs", meta["namespace"], f"{meta['name']}.log")
+
     def _log(self, pod: Manifest) -> LogFile:
-        return LogFile(self.state / "logs" / pod["metadata"]["namespace"] / f"{pod['metadata']['name']}.log")
+        return LogFile(self._log_path(pod))
 
     # --- one daemon -----------------------------------------------------------------------------------------------
 
@@ -202,70 +216,80 @@ class World:
             daemon.server.close()
 
     async def _until_up(self, daemon: Daemon, flags: Flags) -> None:
-        connected, complained = False, ""
+        """Try again every second: without a volume the kubelet would wait, with a locked one the container restarts."""
+        complained, connected = "", False
         while not daemon.gone:
             try:
                 async with self._starting:
                     up = await self._bring_up(daemon, flags)
-                    if not connected:
-                        await self._connect_kwok(daemon, daemon.pod.ports(flags))
-                        connected = True
-                if up:
-                    return
             except (NotThere, ClusterError):
-                pass  # the kubelet would wait, too
+                up = False
             except OSError as error:
+                up = False
                 if str(error) != complained:
                     complained = str(error)
                     daemon.write(log_lines.FATAL, {"exn": complained})
                     daemon.log.flush()
+            if daemon.node is not None and not connected:
+                await self._connect_kwok(daemon, daemon.pod.ports(flags))
+                connected = True
+            if up:
+                return
             await asyncio.sleep(1.0)
 
     async def _bring_up(self, daemon: Daemon, flags: Flags) -> bool:
         """Start the node. False while it can only wait in BOOTSTRAP: no genesis ledger, or no configuration at all.
 
-        Raises Refusal, ValueError, NotThere, ClusterError, OSError.
+        Raises Refusal, AnotherGenesis, ValueError, NotThere, ClusterError, OSError.
         """
         pod = daemon.pod
-        directory = await self.volumes.config_directory(pod, flags)
-        if any(other.directory == directory for other in self.daemons.values() if other is not daemon):
-            raise OSError(f"{directory}/.mina-lock is held by another daemon")
+        if daemon.start is None:
+            daemon.start = await self._look_up(pod, flags)
+        start = daemon.start
+        if any(other.directory == start.directory for other in self.daemons.values() if other is not daemon):
+            raise OSError(f"{start.directory.name}/.mina-lock is held by another daemon")
+        if daemon.gone:
+            return False
+        daemon.directory = start.directory
         if pod.guard is not None:
-            genesis.guard(directory, pod.guard)
-        constants, complete = await self._chain_of(pod, flags)
-        if daemon.gone or (daemon.node is not None and not complete):
+            genesis.guard(start.directory, pod.guard)
+        marker = genesis.read_marker(start.ledger) if start.ledger else None
+        complete = start.complete and (start.ledger is None or marker is not None)
+        if daemon.node is not None and not complete:
             return False
         daemon.leave(clean=True)
-        daemon.directory = directory
-        if not complete:
-            daemon.write(log_lines.ERROR, {"error": "Could not find a genesis ledger; waiting for it"})
+        constants = ChainConstants.from_runtime_config(start.config, marker.digest if marker else "")
         self._join(daemon, flags, constants, hold=not complete)
         return complete
 
-    async def _chain_of(self, pod: DaemonPod, flags: Flags) -> tuple[ChainConstants, bool]:
-        """The chain that a daemon joins; False when it cannot know it yet, or when it is told of none at all."""
+    async def _look_up(self, pod: DaemonPod, flags: Flags) -> Start:
+        """What is looked up once in the life of a pod, because a pod keeps its volumes. Raises NotThere, ValueError."""
         path = flags.one("config-file")
         config = await self.volumes.runtime_config(pod, path) if path else {"proof": {"compiled-in": True}}
-        digest = ""
-        if pod.genesis_mount is not None:
-            marker = genesis.read_marker(await self.volumes.directory(pod.namespace, pod.genesis_mount))
-            if marker is None:
-                return ChainConstants.from_runtime_config(config, "no ledger"), False
-            digest = marker.digest
-        return ChainConstants.from_runtime_config(config, digest), bool(path)
+        directory = await self.volumes.config_directory(pod, flags)
+        shared = pod.genesis_mount
+        ledger = await self.volumes.directory(pod.namespace, shared) if shared else None
+        return Start(directory, ledger, config, complete=bool(path))
 
     def _join(self, daemon: Daemon, flags: Flags, constants: ChainConstants, *, hold: bool) -> None:
         pod = daemon.pod
+        if hold:  # a chain of its own, which never begins
+            constants = replace(constants, chain_id=chain_id({"genesis": pod.uid}))
         hosted = self._network(pod.namespace, constants)
         hosted.advance()
         spec = pod.node_spec(flags)
+        if spec.name in hosted.daemons:  # a second pod of one node, on another volume
+            spec = replace(spec, name=pod.name)
         if hold:
-            spec = type(spec)(name=spec.name, seed=True, hold=True, peer_id=spec.peer_id, commit_id=spec.commit_id)
+            spec = replace(spec, hold=True, seed=True, stake=0.0)
         assert daemon.directory is not None
         (daemon.directory / "mina.version").write_text(spec.commit_id)
         hosted.daemons[spec.name] = daemon
         node = hosted.network.start(spec, DirectoryStore(daemon.directory))
         daemon.join(hosted, node)
+        if hold:
+            daemon.write(log_lines.ERROR, {"error": "Could not find a genesis ledger; waiting for it"})
+        self._drop_empty_networks()
 
     def _network(self, namespace: str, constants: ChainConstants) -> HostedNetwork:
         key = (namespace, constants.chain_id)
@@ -278,12 +302,26 @@ class World:
         return self.networks[key]
 
     async def _connect_kwok(self, daemon: Daemon, ports: list[int]) -> None:
+        """Lead port-forward, logs and exec of the pod here; as often as it takes."""
         port = daemon.server.port or await daemon.server.start()
         pod = daemon.pod
         meta, names = kwok.metadata(pod.namespace, pod.name, pod.uid), list(pod.containers)
-        await kwok.put(self.api, kwok.PORT_FORWARD, kwok.port_forward(meta, ports, port))
-        await kwok.put(self.api, kwok.LOGS, kwok.logs(meta, daemon.log.path, names))
-        await kwok.put(self.api, kwok.EXEC, kwok.execs(meta, daemon.log.path.parent, port, names))
+        objects = (
+            (kwok.PORT_FORWARD, kwok.port_forward(meta, ports, port)),
+            (kwok.LOGS, kwok.logs(meta, daemon.log.path, names)),
+            (kwok.EXEC, kwok.execs(meta, daemon.log.path.parent, port, names)),
+        )
+        for kind, manifest in objects:
+            await self._put(pod.uid, kind, manifest)
+
+    async def _put(self, uid: str, kind: Kind, manifest: Manifest) -> None:
+        while uid in self.daemons or uid in self.others:
+            try:
+                async with self._starting:
+                    await kwok.put(self.api, kind, manifest)
+                return
+            except ClusterError:
+                await asyncio.sleep(1.0)
 
     def _crashed(self, daemon: Daemon, error: OSError) -> None:
         """Its volume cannot be written: the program dies and its container is started again."""
@@ -321,8 +359,7 @@ class World:
         log.add(wall_clock(), f"{' and '.join(names)} started")
         log.flush()
         manifest = kwok.logs(kwok.metadata(meta["namespace"], meta["name"], meta["uid"]), log.path, names)
-        with contextlib.suppress(ClusterError):
-            await kwok.put(self.api, kwok.LOGS, manifest)
+        await self._put(meta["uid"], kwok.LOGS, manifest)
 
     # --- time -----------------------------------------------------------------------------------------------------
 
