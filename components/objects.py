@@ -1,7 +1,6 @@
 """From planned objects to Pulumi resources: one call each, nothing decided here."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import pulumi
 
 from mina_infra.plan import PlannedObject, TestnetPlan, parse_document, plan_testnet
+from mina_infra.spec import TestnetSpec
 
 TESTNET = "mina-infra:index:Testnet"
 REGIONAL_STORAGE_CLASSES = "mina-infra:index:RegionalStorageClasses"
@@ -23,24 +23,36 @@ Registry = dict[str, pulumi.Resource]
 
 def plan_of(args: Mapping[str, Any]) -> TestnetPlan:
     """The plan of a document. Raises SpecError with every mistake, before anything is registered."""
-    return _plan(json.dumps(args, sort_keys=True), pulumi.runtime.get_root_directory() or ".")
+    root = Path(pulumi.runtime.get_root_directory() or ".")
+    # Under Pulumi's mocks the root is a placeholder that exists nowhere.
+    spec = parse_document(args, base=root if root.is_dir() else Path())
+    return _plan(spec.model_dump_json())
 
 
 @lru_cache(maxsize=8)
-def _plan(document: str, base: str) -> TestnetPlan:
-    """Every component of a testnet asks for the same plan; it is made once."""
-    return plan_testnet(parse_document(json.loads(document), base=Path(base)))
+def _plan(spec: str) -> TestnetPlan:
+    """Every component of a testnet asks for the same plan; it is made once. `spec` has been checked."""
+    return plan_testnet(TestnetSpec.model_validate_json(spec))
 
 
 def require_provider(opts: pulumi.ResourceOptions | None, name: str) -> None:
     """Refuse to fall back on the default provider, whose cluster is whatever the environment says."""
-    own = opts is not None and (opts.provider is not None or opts.providers)
-    parent = opts.parent if opts is not None else None
-    if not own and (parent is None or parent.get_provider("kubernetes:core/v1:Namespace") is None):
+    if not any(provider.package == "kubernetes" for provider in _providers(opts or pulumi.ResourceOptions())):
         raise ValueError(
             f"{name}: no Kubernetes provider was given, and the default one would deploy to whatever cluster the "
             "environment names. Pass opts with provider=kubernetes.Provider(..., cluster_identifier=...)."
         )
+
+
+def _providers(opts: pulumi.ResourceOptions) -> Iterator[pulumi.ProviderResource]:
+    """The providers that the options give, and the Kubernetes provider of the parent, if any."""
+    given = opts.providers or ()
+    if isinstance(given, pulumi.ProviderResource):
+        yield given
+    else:
+        yield from given.values() if isinstance(given, Mapping) else given
+    inherited = opts.parent.get_provider("kubernetes:core/v1:Namespace") if opts.parent is not None else None
+    yield from (each for each in (opts.provider, inherited) if each is not None)
 
 
 class PlannedComponent(pulumi.ComponentResource):
