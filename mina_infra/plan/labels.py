@@ -15,7 +15,6 @@ STAKE = "mina-infra/stake"
 PEER_ID = "mina-infra/peer-id"
 OWNER = "mina-infra/owner"
 TTL = "mina-infra/ttl"
-GENESIS = "mina-infra/genesis"
 
 
 def of_testnet(spec: TestnetSpec) -> dict[str, str]:

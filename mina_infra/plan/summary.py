@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from mina_infra.plan import secrets
 from mina_infra.plan.objects import TestnetPlan
@@ -89,11 +88,6 @@ class Summary:
         return dict(counts)
 
 
-def as_data(summary: Summary) -> dict[str, Any]:
-    """The summary as plain JSON data."""
-    return asdict(summary)
-
-
 def summarize(plan: TestnetPlan) -> Summary:
     spec = plan.spec
     estimate = cost.monthly(spec)
@@ -168,7 +162,7 @@ def money(summary: Summary) -> str:
     return f"at least {summary.known_usd:,.2f} USD/month ({unknown})"
 
 
-def as_text(summary: Summary) -> str:
+def to_text(summary: Summary) -> str:
     """The whole summary for a terminal of 120 columns; no colour, so that it reads the same in a file."""
     blocks = [
         f"{summary.testnet}: {headline(summary)}",

@@ -65,7 +65,6 @@ class ProviderInfo:
     zonal: Mapping[DiskType, Capability]
     regional: Mapping[DiskType, Capability] = field(default_factory=dict)
     attach_limits: tuple[int, int] = (15, 127)
-    topology_key: str = "topology.kubernetes.io/zone"
 
 
 _GKE_ZONE = "topology.gke.io/zone"
@@ -106,7 +105,6 @@ _GKE = ProviderInfo(
         DiskType.STANDARD: _pd("pd-standard", True, min_gib=200, raises=False, **_SLOW),
         DiskType.SHARED: _FILESTORE,
     },
-    topology_key=_GKE_ZONE,
 )
 
 # Nodes of the N4, C4 and later series take no Persistent Disk at all (facts 1.3).
@@ -123,7 +121,6 @@ _GKE_HYPERDISK = ProviderInfo(
         DiskType.SHARED: _FILESTORE,
     },
     attach_limits=(15, 31),
-    topology_key=_GKE_ZONE,
 )
 
 # One product for all three: gp3 has 3,000 IOPS at every size and is the cheapest below st1's floor of 125 GiB.
@@ -140,7 +137,6 @@ _EKS = ProviderInfo(
         ),
     },
     attach_limits=(24, 24),
-    topology_key="topology.ebs.csi.aws.com/zone",
 )  # fmt: skip
 
 _AZURE_SIZES = (4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32767)
@@ -171,7 +167,6 @@ _AKS = ProviderInfo(
         DiskType.SHARED: _AZURE_FILES,
     },
     attach_limits=(8, 32),
-    topology_key="topology.disk.csi.azure.com/zone",
 )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import pytest
 
-from mina_infra.plan.summary import as_data, as_text, headline, summarize
+from mina_infra.plan.summary import headline, summarize, to_text
 from tests.plan.testnets import plan, plans, zoo
 
 
@@ -18,7 +19,7 @@ def test_the_headline_counts_nodes_objects_and_money() -> None:
 
 
 def test_rule_43_claims_sizes_class_cost_retention_and_attach_slots_are_told() -> None:
-    text = as_text(summarize(plans()["release"]))
+    text = to_text(summarize(plans()["release"]))
     (row,) = [line for line in text.splitlines() if line.startswith("runtime-state")]
     _kind, name, claims, each, gib, usd, mode = row.split()
     assert name.startswith("release-balanced-us-east1-")
@@ -43,14 +44,14 @@ def test_secrets_that_must_exist_are_listed_alike_ones_together() -> None:
 
 
 def test_the_embedded_cluster_is_told_without_prices() -> None:
-    text = as_text(summarize(plans()["local"]))
+    text = to_text(summarize(plans()["local"]))
     assert "attach slots" not in text
     assert "directories of this machine" in text
 
 
 @pytest.mark.parametrize("name", ["local", "qa", "release", "zoo"])
 def test_the_data_form_is_plain_and_adds_up(name: str) -> None:
-    data = json.loads(json.dumps(as_data(summarize(plans()[name]))))
+    data = json.loads(json.dumps(asdict(summarize(plans()[name]))))
     assert data["nodes"] == sum(group["nodes"] for group in data["groups"])
     assert data["gib"] == sum(row["gib"] for row in data["volumes"])
     assert data["usd"] == pytest.approx(sum(row["usd"] for row in data["volumes"]))
@@ -58,4 +59,4 @@ def test_the_data_form_is_plain_and_adds_up(name: str) -> None:
 
 def test_tables_fit_a_wide_terminal() -> None:
     for planned in (*plans().values(), plan(zoo(name="a" * 30))):
-        assert all(len(line) <= 140 for line in as_text(summarize(planned)).splitlines()[1:])
+        assert all(len(line) <= 140 for line in to_text(summarize(planned)).splitlines()[1:])

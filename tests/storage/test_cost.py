@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mina_infra.plan.summary import as_text, money, summarize
+from mina_infra.plan.summary import money, summarize, to_text
 from mina_infra.spec import DiskType, Provider
 from mina_infra.spec.values import Size
 from mina_infra.storage.capabilities import capability
@@ -85,7 +85,7 @@ def test_an_unknown_region_is_said_to_be_unknown_and_never_counts_as_nothing() -
     summary = summarize(plan(only_disks(10, "10Gi", "ssd", region="europe-north2")))
     assert summary.usd is None
     assert money(summary) == "at least 0.00 USD/month (no price known for pd-ssd in gke europe-north2)"
-    assert "unknown" in as_text(summary)
+    assert "unknown" in to_text(summary)
 
 
 def test_the_known_part_is_still_added_up() -> None:
