@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,7 +27,7 @@ def plan(*, stack: Stack = DEFAULT_STACK, format: Format = "table") -> int:
     the components register. json: the same as data.
     """
     from mina_infra.plan import load_stack, plan_testnet
-    from mina_infra.plan.summary import as_data, as_text, summarize
+    from mina_infra.plan.summary import summarize, to_text
     from mina_infra.plan.yaml import to_yaml
 
     planned = plan_testnet(load_stack(place_of(stack, local=False, cluster=DEFAULT_CLUSTER).stack_file))
@@ -34,9 +35,9 @@ def plan(*, stack: Stack = DEFAULT_STACK, format: Format = "table") -> int:
         print(to_yaml(planned.objects()), end="")
     elif format == "json":
         manifests = [each.manifest for each in planned.objects()]
-        print(jsonlib.dumps({**as_data(summarize(planned)), "objects": manifests}, indent=2))
+        print(jsonlib.dumps({**asdict(summarize(planned)), "objects": manifests}, indent=2))
     else:
-        print(as_text(summarize(planned)))
+        print(to_text(summarize(planned)))
     return 0
 
 
