@@ -58,17 +58,17 @@ def _providers(opts: pulumi.ResourceOptions) -> Iterator[pulumi.ProviderResource
 class PlannedComponent(pulumi.ComponentResource):
     """A component whose children are planned objects.
 
-    `registry` holds, by key, what was registered so far in this testnet, so that dependencies cross components exactly
+    `_registry` holds, by key, what was registered so far in this testnet, so that dependencies cross components exactly
     as planned: a dependency on a whole component would make `destroy --exclude-protected` keep far too much.
     """
 
-    registry: Registry
+    _registry: Registry  # without the underscore it would become an output of the Pulumi package
 
     def __init__(self, token: str, name: str, args: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         require_provider(opts, name)
         super().__init__(token, name, dict(args), opts)
         parent = opts.parent if opts is not None else None
-        self.registry = parent.registry if isinstance(parent, PlannedComponent) else {}
+        self._registry = parent._registry if isinstance(parent, PlannedComponent) else {}
 
     def register(self, planned: Iterable[PlannedObject], testnet: str) -> None:
         """Declare each object with its parent, protection and dependencies.
@@ -76,8 +76,8 @@ class PlannedComponent(pulumi.ComponentResource):
         An object planned outside this program (the namespace, for a component used on its own) is not waited for.
         """
         for each in planned:
-            after = [self.registry[key] for key in each.after if key in self.registry]
-            self.registry[each.key] = pulumi.CustomResource(
+            after = [self._registry[key] for key in each.after if key in self._registry]
+            self._registry[each.key] = pulumi.CustomResource(
                 token(each.manifest),
                 f"{testnet}-{each.key}",
                 dict(each.manifest),

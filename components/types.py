@@ -18,6 +18,10 @@ class TargetArgs(TypedDict):
     """Zones in which volumes may be made; empty means all zones of the cluster."""
     replication: NotRequired[str]
     """zonal (default) or regional."""
+    disk_family: NotRequired[str]
+    """Block disks of gke: persistent-disk (default) or hyperdisk."""
+    file_system: NotRequired[str]
+    """Id of the EFS file system that carries shared volumes on eks: fs-0123456789abcdef0."""
     networks: NotRequired[list[str]]
     """Pod and Service address ranges (CIDR) of the cluster. Default: 10.0.0.0/8."""
 
@@ -69,6 +73,8 @@ class IdentityArgs(TypedDict):
     """libp2p peer id, 12D3KooW..."""
     address: NotRequired[str]
     """Fixed public address or DNS name."""
+    ip: NotRequired[str]
+    """Reserved public IPv4 address behind `address` when that is a DNS name."""
 
 
 class NodeGroupArgs(TypedDict):
