@@ -81,8 +81,7 @@ class Seen:
     configured: bool  # kwokctl's file is whole
     data: bool  # etcd's data and the certificates
     programs: bool  # the links to the components' programs lead somewhere
-    alive: frozenset[str] = frozenset()  # components with exactly one process
-    doubled: frozenset[str] = frozenset()  # components with several
+    alive: frozenset[str] = frozenset()  # components with exactly one process (a second one is as wrong as none)
     ready: bool = False  # the API server answers
     taken: tuple[int, ...] = ()  # ports of components that do not run, held by somebody else
 
@@ -137,6 +136,7 @@ def start(name: str, tools: Tools, report: Report, *, nodes: int = DEFAULT_COUNT
     """
     paths = ClusterPaths(name)
     with _locked(paths, report):
+        processes.end(kwokctl.orphans(paths), grace_seconds=0)
         step, why = decide(observe(paths))
         if why:
             report(f"cluster {name}: {why}")
@@ -178,30 +178,25 @@ def observe(paths: ClusterPaths) -> Seen:
         data=all((paths.kwok_cluster / part).exists() for part in ("etcd/member", "pki/ca.crt", "pki/admin.key")),
         programs=all((links / name).exists() for name in kwokctl.COMPONENTS),
         alive=alive,
-        doubled=frozenset(name for name, members in found.items() if len(members) > 1),
         ready=len(alive) == len(kwokctl.COMPONENTS) and _answers(paths),
         taken=tuple(port for port in idle if port and not kwokctl.is_free(port)),
     )
 
 
 def own_processes(paths: ClusterPaths) -> list[Process]:
-    """The components of this cluster and our own background processes for it; nobody else's."""
+    """The components of this cluster, what starts them, and our background processes for it; nobody else's."""
     components = [process for members in kwokctl.component_processes(paths).values() for process in members]
-    return components + background_processes(paths)
+    return components + kwokctl.orphans(paths) + background_processes(paths)
 
 
 def background_processes(paths: ClusterPaths) -> list[Process]:
-    """Python processes of this package that were started with this cluster's state folder as an argument."""
-    state = str(paths.state)
+    """Python processes of this package that were started with this cluster's state folder or kubeconfig."""
+    marks = (f" {paths.state} ", f" {paths.kubeconfig} ")
     return [
         process
         for process in processes.running()
-        if " -m mina_infra.local." in process.command and state in _arguments(process.command)
+        if " -m mina_infra.local." in process.command and any(mark in f"{process.command} " for mark in marks)
     ]
-
-
-def _arguments(command: str) -> set[str]:
-    return set(command.split(" "))
 
 
 def _carry_out(paths: ClusterPaths, tools: Tools, step: Step, report: Report) -> Step:
@@ -360,7 +355,7 @@ def _end_components(paths: ClusterPaths, *, grace_seconds: float = 5.0) -> None:
 def _wipe(paths: ClusterPaths) -> None:
     """End all processes of the cluster and forget everything about it."""
     processes.end(background_processes(paths))
-    _end_components(paths, grace_seconds=0)
+    processes.end(own_processes(paths), grace_seconds=0)
     shutil.rmtree(paths.state, ignore_errors=True)
     if paths.state.exists():  # something was written meanwhile
         shutil.rmtree(paths.state)

@@ -21,7 +21,7 @@ import yaml
 
 from mina_infra.errors import ClusterError
 from mina_infra.local import processes
-from mina_infra.local.paths import ClusterPaths
+from mina_infra.local.paths import ClusterPaths, tools_cache
 from mina_infra.local.processes import Process
 from mina_infra.local.tools import Tools
 
@@ -56,6 +56,12 @@ def component_processes(paths: ClusterPaths) -> dict[str, list[Process]]:
     return found
 
 
+def orphans(paths: ClusterPaths) -> list[Process]:
+    """kwokctl's own processes for this cluster; before we have called it, those of a start that was killed."""
+    mark = f" create cluster --name={paths.name} --config={paths.kwok}{os.sep}"
+    return [process for process in processes.running() if mark in process.command]
+
+
 def ports_of(config: Path) -> dict[str, int] | None:
     """Ports by option name from kwokctl's own file; None when it is missing or was not written to its end."""
     try:
@@ -69,8 +75,10 @@ def ports_of(config: Path) -> dict[str, int] | None:
 
 
 def _ports_in(document: Mapping[str, Any]) -> dict[str, int] | None:
-    options = document.get("options") or {}
-    names = {component.get("name") for component in document.get("components") or []}
+    options, components = document.get("options"), document.get("components")
+    if not isinstance(options, dict) or not isinstance(components, list):
+        return None
+    names = {component.get("name") for component in components if isinstance(component, dict)}
     ports = {option: options.get(option) for group in PORT_OPTIONS.values() for option in group}
     if not names.issuperset(COMPONENTS) or not all(isinstance(port, int) and port for port in ports.values()):
         return None
@@ -112,6 +120,7 @@ def configuration(ports: Mapping[str, int]) -> dict[str, Any]:
             "runtime": "binary",
             "bindAddress": "127.0.0.1",  # its default is all interfaces, etcd without authentication included
             "enableCRDs": list(CRDS),
+            "cacheDir": str(tools_cache() / "kwokctl"),  # where it keeps what it fetches, if it must
             "disableQPSLimits": True,  # 200 pods at once would wait for client-side limits made for real networks
             **ports,
         },
@@ -136,7 +145,7 @@ def environment(paths: ClusterPaths) -> dict[str, str]:
     """kwokctl's environment, which its components inherit: our PATH first, none of the user's own kwok settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KWOK_")}
     path = os.pathsep.join([str(paths.bin), str(_shim_folder(paths)), os.environ.get("PATH", os.defpath)])
-    return kept | {"KWOK_WORKDIR": str(paths.kwok), "PATH": path}
+    return kept | {"HOME": str(paths.kwok), "PATH": path}
 
 
 def _shim_folder(paths: ClusterPaths) -> Path:

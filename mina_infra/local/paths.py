@@ -66,13 +66,16 @@ class ClusterPaths:
 
     @property
     def kwok(self) -> Path:
-        """KWOK_WORKDIR: kwokctl's own files."""
+        """Home of kwokctl and of its components, and our notes about them.
+
+        As their home folder, because kwokctl cuts a KWOK_WORKDIR at its first blank.
+        """
         return self.state / "kwok"
 
     @property
     def kwok_cluster(self) -> Path:
         """kwokctl's folder for this cluster: bin, etcd, logs, pids, pki, kwok.yaml."""
-        return self.kwok / "clusters" / self.name
+        return self.kwok / ".kwok" / "clusters" / self.name
 
     @property
     def kwok_config(self) -> Path:

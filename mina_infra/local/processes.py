@@ -19,41 +19,67 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Process:
-    """One live process. `command` is its whole command line, arguments separated by one blank."""
+    """One live process. `command` is its whole command line, arguments separated by one blank.
+
+    `started` tells it from a later process of the same id: the kernel's clock ticks, or the command where there is
+    no /proc.
+    """
 
     pid: int
     command: str
+    started: str = ""
 
 
 def running() -> list[Process]:
     """All live processes whose command line can be read; zombies and kernel threads are left out."""
-    if (_PROC / "self" / "cmdline").exists():
+    if _has_proc():
         found = (_read(entry) for entry in _PROC.iterdir() if entry.name.isdigit())
         return [process for process in found if process]
     listing = subprocess.run(["ps", "-axww", "-o", "pid=,stat=,command="], capture_output=True, text=True, check=True)
     return _parse_ps(listing.stdout)
 
 
+def _has_proc() -> bool:
+    return (_PROC / "self" / "cmdline").exists()
+
+
 def _read(entry: Path) -> Process | None:
     try:
         raw = (entry / "cmdline").read_bytes()
+        status = _status(entry)
     except OSError:  # gone, or somebody else's
         return None
     command = raw.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
-    return Process(int(entry.name), command) if command else None
+    return Process(int(entry.name), command, status[_STARTED]) if command else None
+
+
+# Fields of /proc/PID/stat after the name in parentheses, proc(5).
+_STATE, _THREADS, _STARTED = 0, 17, 19
+
+
+def _status(entry: Path) -> list[str]:
+    return (entry / "stat").read_text().rsplit(")", 1)[1].split()
 
 
 def _parse_ps(listing: str) -> list[Process]:
     """`ps` where there is no /proc (macOS)."""
     rows = (line.split(None, 2) for line in listing.splitlines())
-    return [Process(int(row[0]), row[2]) for row in rows if len(row) == 3 and not row[1].startswith("Z")]
+    return [Process(int(row[0]), row[2], row[2]) for row in rows if len(row) == 3 and not row[1].startswith("Z")]
 
 
 def is_alive(process: Process) -> bool:
-    """Does the same process still run? (same id and same command line)"""
-    if (_PROC / "self" / "cmdline").exists():
-        return _read(_PROC / str(process.pid)) == process
-    return process in running()
+    """Is it still there, with its memory or at least with its open sockets?
+
+    A dying process loses its command line first and its sockets later, so that the command line is not asked.
+    """
+    if not _has_proc():
+        return process in running()
+    try:
+        status = _status(_PROC / str(process.pid))
+    except OSError:
+        return False
+    dead = status[_STATE] in "ZX" and status[_THREADS] in "01"
+    return status[_STARTED] == process.started and not dead
 
 
 def end(processes: Iterable[Process], *, grace_seconds: float = 5.0) -> None:

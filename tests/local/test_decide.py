@@ -23,7 +23,6 @@ ABSENT = Seen(folder=False, complete=False, configured=False, data=False, progra
         (HEALTHY, Step.KEEP, ""),
         (replace(HEALTHY, alive=ALL - {"etcd"}, ready=False), Step.START, "etcd not running"),
         (replace(HEALTHY, alive=frozenset(), ready=False), Step.START, "nothing of it running"),
-        (replace(HEALTHY, alive=ALL - {"etcd"}, doubled=frozenset({"etcd"})), Step.START, "etcd not running"),
         (replace(HEALTHY, complete=False), Step.RECREATE, "stopped before it was done"),
         (replace(HEALTHY, data=False), Step.RECREATE, "stopped before it was done"),
         (replace(HEALTHY, configured=False), Step.REBUILD, "not written to its end"),

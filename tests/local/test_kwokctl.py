@@ -56,7 +56,7 @@ def test_the_ports_are_read_back(paths):
 def test_a_file_that_was_cut_anywhere_is_known_as_such(paths):
     paths.kwok_config.parent.mkdir(parents=True)
     whole = saved(paths)
-    for length in range(0, len(whole) - len("- name: kwok-controller\n"), 37):
+    for length in range(len(whole) - len("- name: kwok-controller\n")):
         paths.kwok_config.write_text(whole[:length])
         assert kwokctl.ports_of(paths.kwok_config) is None
     paths.kwok_config.unlink()
@@ -88,7 +88,8 @@ def test_only_processes_from_the_clusters_own_folder_are_its_own(paths, monkeypa
 def test_the_users_own_kwok_settings_do_not_reach_the_cluster(paths, monkeypatch):
     monkeypatch.setenv("KWOK_KUBE_VERSION", "v1.20.0")
     environment = kwokctl.environment(paths)
-    assert [name for name in environment if name.startswith("KWOK_")] == ["KWOK_WORKDIR"]
+    assert [name for name in environment if name.startswith("KWOK_")] == []
+    assert environment["HOME"] == str(paths.kwok)
     assert environment["PATH"].startswith(f"{paths.bin}:{paths.kwok}/shim:")
 
 
@@ -131,7 +132,7 @@ def test_an_id_that_is_used_again_is_not_signalled():
 
 
 def test_processes_as_ps_prints_them():
-    assert processes._parse_ps("  12 Ss   /a/b c d\n  13 Z    (dead)\n") == [Process(12, "/a/b c d")]
+    assert processes._parse_ps("  12 Ss   /a/b c d\n  13 Z    (dead)\n") == [Process(12, "/a/b c d", "/a/b c d")]
 
 
 def test_nodes_are_dealt_out_to_both_zones_with_networks_of_their_own():
