@@ -41,11 +41,11 @@ class CliStatus(msgspec.Struct, frozen=True, kw_only=True):
     conf_dir: str | None = None
 
 
-def parse_status(output: str) -> CliStatus:
+def parse_status(output: str | bytes) -> CliStatus:
     """Either form. Raises StatusTextError."""
-    if NOT_CONNECTED in output:
+    text = (output if isinstance(output, str) else output.decode("utf-8", "replace")).strip()
+    if NOT_CONNECTED in text:
         raise StatusTextError(f"{NOT_CONNECTED}: it does not run yet, or its client port rejects this address")
-    text = output.strip()
     return _from_json(text) if text.startswith("{") else _from_text(text)
 
 

@@ -66,9 +66,10 @@ class HttpServer:
         return self.port
 
     def close(self) -> None:
-        """Stop listening and cut every connection, as the end of a process does."""
+        """Stop listening and cut every connection, as the end of a process does. `start` may be called again."""
         if self._server is not None:
             self._server.close()
+        self._server, self.port = None, 0
         for writer in list(self._connections):
             writer.close()
 

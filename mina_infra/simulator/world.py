@@ -327,6 +327,7 @@ class World:
         """Its volume cannot be written: the program dies and its container is started again."""
         daemon.write(log_lines.FATAL, {"exn": str(error)})
         daemon.leave(clean=False)
+        daemon.server.close()
         daemon.directory = None
         if not daemon.gone:
             self._spawn(self._again(daemon))

@@ -89,7 +89,8 @@ def test_a_client_that_waits_for_a_go_ahead_gets_it() -> None:
 def test_closing_ends_open_connections() -> None:
     async def run() -> None:
         server = HttpServer(echo)
-        reader, writer = await asyncio.open_connection("127.0.0.1", await server.start())
+        port = await server.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\n\r\n")
         await answer(reader)
         server.close()
@@ -97,6 +98,6 @@ def test_closing_ends_open_connections() -> None:
             assert await reader.read() == b""
         writer.close()
         with pytest.raises(OSError, match=r"refused|Connect"):
-            await asyncio.open_connection("127.0.0.1", server.port)
+            await asyncio.open_connection("127.0.0.1", port)
 
     asyncio.run(run())
