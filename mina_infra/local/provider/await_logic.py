@@ -36,9 +36,10 @@ from mina_infra.local.provider.inputs import SKIP_AWAIT, annotations_of, is_anno
 REPLICA_SET = Kind("apps/v1", "ReplicaSet", "replicasets")
 ENDPOINTS = Kind("v1", "Endpoints", "endpoints")
 
-# Seconds. customTimeouts and pulumi.com/timeoutSeconds change the first; the others are fixed officially, too.
+# Seconds, unless customTimeouts or pulumi.com/timeoutSeconds say otherwise (which the official provider hears for the
+# first only).
 DEFAULT_TIMEOUT = 600.0
-FIXED_TIMEOUTS = {CLAIM: 300.0, PERSISTENT_VOLUME: 300.0, RESOURCE_QUOTA: 60.0, SECRET: 5.0}
+TIMEOUTS = {CLAIM: 300.0, PERSISTENT_VOLUME: 300.0, RESOURCE_QUOTA: 60.0, SECRET: 5.0}
 STATUS_EVERY = 3.0  # seconds of silence before an object's first status line and between two of them
 
 # Kinds whose deletion is not awaited with pulumi.com/skipAwait; all others are awaited in any case, as officially.
@@ -120,8 +121,8 @@ class Waits:
         if not wait_for and (not awaited(kind, live) or await self._ready_at_once(kind, live)):
             return live
         subject = await self._subject(kind, live, wait_for)
-        seconds = limit(timeout, inputs)
-        return await self._until(subject, live, seconds if wait_for else FIXED_TIMEOUTS.get(kind, seconds))
+        default = DEFAULT_TIMEOUT if wait_for else TIMEOUTS.get(kind, DEFAULT_TIMEOUT)
+        return await self._until(subject, live, limit(timeout, inputs, default))
 
     async def check(self, inputs: Manifest, live: Manifest) -> None:
         """One look, for a refresh. Raises NotReadyError when an object that is awaited is not ready now."""
@@ -291,7 +292,7 @@ class Waits:
             finalizers = ", ".join(dig(item, "metadata", "finalizers") or [])
             await self.reporter.warn(self.urn, f"finalizers might be preventing deletion ({finalizers})")
             return NotReadyError("timed out waiting for the condition", item)
-        if kind_of(item) in FIXED_TIMEOUTS:
+        if kind_of(item) in TIMEOUTS:
             return NotReadyError(f"Timeout occurred polling for '{name}'", item, look.reasons)
         reasons = look.reasons + await self._pod_reasons(item)
         return NotReadyError(f"'{name}' timed out waiting to be Ready", item, reasons)
@@ -326,12 +327,12 @@ def awaited(kind: Kind, live: Manifest) -> bool:
     return kind in (CLAIM, DEPLOYMENT, JOB, PERSISTENT_VOLUME, POD, RESOURCE_QUOTA, SERVICE, STATEFUL_SET)
 
 
-def limit(timeout: float, inputs: Manifest) -> float:
-    """Seconds to wait: customTimeouts of the resource, else its annotation, else ten minutes."""
+def limit(timeout: float, inputs: Manifest, default: float = DEFAULT_TIMEOUT) -> float:
+    """Seconds to wait: customTimeouts of the resource, else its annotation, else the default of its kind."""
     if timeout:
         return float(timeout)
     text = str(annotations_of(inputs).get("pulumi.com/timeoutSeconds", ""))
-    return float(text) if text.isdigit() else DEFAULT_TIMEOUT
+    return float(text) if text.isdigit() else default
 
 
 def uid_of(item: Manifest | None) -> str:

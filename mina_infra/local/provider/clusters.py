@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
@@ -55,14 +56,16 @@ class Clusters:
         self._connect = connect
         self._open: dict[str, Cluster] = {}
         self._pools = AsyncExitStack()
+        self._opening = asyncio.Lock()
 
     async def get(self, settings: Settings) -> Cluster:
         """The cluster that the settings select. Raises ClusterError for one that is not the embedded one."""
         config = self._allowed.resolve(settings)
         key = repr((config.cluster, config.user, config.namespace, config.fname))
-        if key not in self._open:
-            api = await self._pools.enter_async_context(self._connect(config))
-            self._open[key] = Cluster(api, config.namespace)
+        async with self._opening:
+            if key not in self._open:
+                api = await self._pools.enter_async_context(self._connect(config))
+                self._open[key] = Cluster(api, config.namespace)
         return self._open[key]
 
     async def close(self) -> None:

@@ -12,6 +12,9 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, Protocol
 
 from mina_infra.cluster.api import Kind, Manifest, Watched
+from mina_infra.errors import ClusterError
+
+SYNC_SECONDS = 60.0  # the client's watch tries again and again, in silence
 
 
 class Watching(Protocol):
@@ -86,14 +89,17 @@ class Informers:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def get(self, kind: Kind, namespace: str = "") -> Informer:
-        """The informer, once it has seen all objects that exist now."""
+        """The informer, once it has seen all objects that exist now. Raises ClusterError when that takes too long."""
         key = (kind, namespace if kind.namespaced else "")
         if key not in self._informers:
             informer = self._informers[key] = Informer()
             events = self._api.watch(kind, key[1] or None)
             self._tasks.append(asyncio.create_task(informer.run(events)))
         found = self._informers[key]
-        await found.synced.wait()
+        try:
+            await asyncio.wait_for(found.synced.wait(), SYNC_SECONDS)
+        except TimeoutError:
+            raise ClusterError(f"the API server did not list {kind.plural} within {SYNC_SECONDS:.0f} s") from None
         return found
 
     async def close(self) -> None:

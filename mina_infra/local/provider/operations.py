@@ -113,12 +113,13 @@ class Operation:
             return Result("", outputs({key: value for key, value in live.items() if key != "status"}))
         try:
             live = await self.waits.ready(inputs, live, timeout)
-        except NotReadyError as error:
+        except ClusterError as error:
             message = (
                 f'resource "{self.urn}" was successfully created, but the Kubernetes API server '
                 f"reported that it failed to fully initialize or become live: {error}"
             )
-            raise PartialError(message, object_id(error.item), outputs(error.item), error.reasons) from error
+            live, reasons = (error.item, error.reasons) if isinstance(error, NotReadyError) else (live, [])
+            raise PartialError(message, object_id(live), outputs(live), reasons) from error
         return Result(object_id(live), outputs(live))
 
     async def _create_with_retries(self, inputs: Properties, manager: str, preview: bool) -> Manifest:
@@ -187,7 +188,7 @@ class Operation:
             live = await self._send_update(was, inputs, manager, ignored, preview)
             if not preview:
                 live = await self.waits.ready(inputs, live, timeout)
-        except (ApiStatusError, ConflictError, NotReadyError) as error:
+        except ClusterError as error:
             if preview and isinstance(error, ApiStatusError) and error.code == 403:
                 return Result("", news)
             raise await self._failed_update(error, was, outputs) from error

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mina_infra.local.provider import await_logic, conditions
+from mina_infra.cluster.api import Watched
+from mina_infra.local.provider import await_logic, conditions, informers
 from tests.local.provider.support import AbortedError, Provider, path_of, urn
 
 
@@ -165,17 +166,15 @@ def test_the_annotation_sets_the_time(tmp_path: Path) -> None:
     ],
 )
 def test_a_claim_waits_for_its_volume_unless_the_class_waits_for_a_pod(
-    mode: str | None, phase: str, ready: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mode: str | None, phase: str, ready: bool, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(await_logic.FIXED_TIMEOUTS, await_logic.CLAIM, 0.05)
-
     async def work(provider: Provider) -> None:
         if mode:
             storage_class = manifest("storage.k8s.io/v1", "StorageClass", "ssd", None, volumeBindingMode=mode)
             provider.api.put(path_of(storage_class), storage_class)
         expected = contextlib.nullcontext() if ready else pytest.raises(AbortedError, match="Timeout occurred polling")
         with expected:
-            await create(provider, {**CLAIM, "status": {"phase": phase}})
+            await create(provider, {**CLAIM, "status": {"phase": phase}}, timeout=0.05)
 
     run(tmp_path, work)
 
@@ -368,5 +367,23 @@ def test_a_refresh_of_what_is_not_ready_says_so_and_keeps_the_state(tmp_path: Pa
                 "Read", {"urn": urn("batch/v1:Job"), "id": "rec/it", "properties": state, "inputs": item}
             )
         assert caught.value.init_failed().inputs["kind"] == "Job"
+
+    run(tmp_path, work)
+
+
+def test_an_object_whose_waiting_broke_is_recorded_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(informers, "SYNC_SECONDS", 0.01)
+
+    async def never(*_: object) -> AsyncIterator[Watched]:
+        await asyncio.Event().wait()
+        yield Watched("SYNCED", {})
+
+    async def work(provider: Provider) -> None:
+        monkeypatch.setattr(provider.api, "watch", never)
+        with pytest.raises(AbortedError, match="did not list jobs within") as caught:
+            await create(provider, manifest("batch/v1", "Job"))
+        assert caught.value.init_failed().id == "rec/it"
 
     run(tmp_path, work)
