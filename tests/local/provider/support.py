@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -184,6 +184,27 @@ class Provider:
         given = {"kubeconfig": str(self.kubeconfig), **variables}
         request = {"variables": {f"kubernetes:config:{key}": value for key, value in given.items()}}
         return await self.call("Configure", {**request, "acceptSecrets": True}, peer)
+
+
+def attached(folder: Path, work: Callable[[Provider], Awaitable[Any]], **variables: str) -> Any:
+    """What `work` returns, given a provider that an engine has attached and configured. At most 20 seconds."""
+
+    async def inside() -> Any:
+        provider = Provider(folder)
+        await provider.call("Attach", {"address": "127.0.0.1:1"})
+        await provider.configure(**variables)
+        try:
+            return await asyncio.wait_for(work(provider), 20)
+        finally:
+            await provider.clusters.close()
+
+    return asyncio.run(inside())
+
+
+async def create(provider: Provider, item: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A Create call for an object of any kind."""
+    version = item["apiVersion"] if "/" in item["apiVersion"] else f"core/{item['apiVersion']}"
+    return await provider.call("Create", {"urn": urn(f"{version}:{item['kind']}"), "properties": item, **more})
 
 
 _REQUESTS = {

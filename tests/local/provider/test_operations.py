@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 
 from mina_infra.cluster.api import ApiStatusError
 from mina_infra.local.provider import operations
-from tests.local.provider.support import AbortedError, Provider, path_of, urn
+from tests.local.provider.support import AbortedError, Provider, attached, create, path_of, urn
 
 MAP = {
     "apiVersion": "v1",
@@ -23,26 +21,8 @@ PATH = "/api/v1/namespaces/rec/configmaps/config"
 URN = urn("core/v1:ConfigMap", "config")
 
 
-def run(folder: Path, work: Callable[[Provider], Awaitable[Any]], **variables: str) -> Any:
-    async def inside() -> Any:
-        provider = Provider(folder)
-        await provider.call("Attach", {"address": "127.0.0.1:1"})
-        await provider.configure(**variables)
-        try:
-            return await work(provider)
-        finally:
-            await provider.clusters.close()
-
-    return asyncio.run(inside())
-
-
-async def create(provider: Provider, properties: dict[str, Any], **more: Any) -> dict[str, Any]:
-    token = f"{properties['apiVersion'] if '/' in properties['apiVersion'] else 'core/v1'}:{properties['kind']}"
-    return await provider.call("Create", {"urn": urn(token), "properties": properties, **more})
-
-
 def test_a_created_object_is_recorded_with_its_inputs(tmp_path: Path) -> None:
-    answer = run(tmp_path, lambda provider: create(provider, MAP))
+    answer = attached(tmp_path, lambda provider: create(provider, MAP))
     assert answer["id"] == "rec/config"
     assert answer["properties"]["__inputs"] == MAP
     assert answer["properties"]["__initialApiVersion"] == "v1"
@@ -61,7 +41,7 @@ def test_an_object_that_exists_is_not_taken_over(tmp_path: Path) -> None:
         assert provider.api.objects[PATH]["data"] == {"other": "x"}
         assert provider.messages.lines == ['Retry #0; creation failed: configmaps "config" already exists']
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_with_upsert_it_is_taken_over(tmp_path: Path) -> None:
@@ -73,7 +53,7 @@ def test_with_upsert_it_is_taken_over(tmp_path: Path) -> None:
         assert (method, params["force"]) == ("PATCH", "false")
         assert params["fieldManager"] == answer["properties"]["__fieldManager"]
 
-    run(tmp_path, work, upsertExistingObjects="true")
+    attached(tmp_path, work, upsertExistingObjects="true")
 
 
 def test_a_preview_of_a_create_asks_the_server_and_changes_nothing(tmp_path: Path) -> None:
@@ -83,7 +63,7 @@ def test_a_preview_of_a_create_asks_the_server_and_changes_nothing(tmp_path: Pat
         assert answer["properties"]["__inputs"] == MAP
         assert provider.api.requests[-1][2]["dryRun"] == "All"
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -96,7 +76,7 @@ def test_a_preview_with_unknown_values_gives_the_inputs_back(tmp_path: Path) -> 
         assert (await create(provider, properties, preview=True))["properties"] == properties
         assert len(provider.api.requests) == before
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +95,7 @@ def test_a_dry_run_that_says_nothing_about_the_update_gives_the_inputs_back(
         provider.api.answers["POST", PATH] = refusal
         assert (await create(provider, MAP, preview=True))["properties"] == MAP
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_a_dry_run_that_refuses_the_object_fails_the_preview(tmp_path: Path) -> None:
@@ -124,7 +104,7 @@ def test_a_dry_run_that_refuses_the_object_fails_the_preview(tmp_path: Path) -> 
         with pytest.raises(AbortedError, match="data: too long"):
             await create(provider, MAP, preview=True)
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_a_create_waits_for_its_namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +121,7 @@ def test_a_create_waits_for_its_namespace(tmp_path: Path, monkeypatch: pytest.Mo
         assert (await create(provider, MAP))["id"] == "rec/config"
         assert pauses == [1.0, 2.0, 4.0]
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 async def update(provider: Provider, olds: dict[str, Any], news: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -166,7 +146,7 @@ def test_the_first_update_takes_over_what_the_create_wrote(tmp_path: Path) -> No
         assert patch[3][0]["value"] == [ELSEWHERE, {**CREATED_BY_US, "manager": manager, "operation": "Apply"}]
         assert apply[2] == {"fieldManager": manager, "force": "false"}
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_a_preview_of_an_update_is_a_forced_dry_run_on_what_we_created(tmp_path: Path) -> None:
@@ -180,7 +160,7 @@ def test_a_preview_of_an_update_is_a_forced_dry_run_on_what_we_created(tmp_path:
         assert (params["dryRun"], params["force"]) == ("All", "true")
         assert provider.api.objects[PATH]["data"] == MAP["data"]
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_an_ignored_field_of_another_manager_is_not_sent(tmp_path: Path) -> None:
@@ -193,7 +173,7 @@ def test_an_ignored_field_of_another_manager_is_not_sent(tmp_path: Path) -> None
         await update(provider, created, news, ignoreChanges=["data.theirs", "data.ours"])
         assert provider.api.requests[-1][3]["data"] == {"ours": "live"}
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_a_refused_update_says_what_the_engine_must_record(tmp_path: Path) -> None:
@@ -211,7 +191,7 @@ def test_a_refused_update_says_what_the_engine_must_record(tmp_path: Path) -> No
         assert list(failed.reasons) == [caught.value.details]
         assert failed.properties["data"]["daemon.json"] == "{}"
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_an_update_of_an_object_that_is_gone_fails(tmp_path: Path) -> None:
@@ -222,7 +202,7 @@ def test_an_update_of_an_object_that_is_gone_fails(tmp_path: Path) -> None:
             await update(provider, created, {**MAP, "data": {}})
         assert not caught.value.trailer
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_a_conflict_is_explained(tmp_path: Path) -> None:
@@ -232,7 +212,7 @@ def test_a_conflict_is_explained(tmp_path: Path) -> None:
         with pytest.raises(AbortedError, match='had an apply conflict: conflict with "someone"'):
             await update(provider, created, {**MAP, "data": {}})
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 @pytest.mark.parametrize(("annotations", "option"), [({"pulumi.com/patchForce": "true"}, "false"), ({}, "true")])
@@ -244,7 +224,7 @@ def test_conflicts_are_overridden_when_asked_for(annotations: dict[str, str], op
         await update(provider, created, {**MAP, "metadata": metadata})
         assert provider.api.requests[-1][2]["force"] == "true"
 
-    run(tmp_path, work, enablePatchForce=option)
+    attached(tmp_path, work, enablePatchForce=option)
 
 
 async def read(provider: Provider, **more: Any) -> dict[str, Any]:
@@ -262,14 +242,14 @@ def test_a_refresh_keeps_the_shape_of_the_inputs_and_sees_drift(tmp_path: Path) 
         assert answer["properties"]["data"] == drifted["data"]
         assert answer["properties"]["__fieldManager"] == created["__fieldManager"]
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_an_object_that_is_gone_reads_as_nothing(tmp_path: Path) -> None:
     async def work(provider: Provider) -> None:
         assert await read(provider, properties={**MAP, "__inputs": MAP}, inputs=MAP) == {}
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_an_import_takes_everything_but_what_the_server_alone_writes(tmp_path: Path) -> None:
@@ -281,7 +261,7 @@ def test_an_import_takes_everything_but_what_the_server_alone_writes(tmp_path: P
         assert answer["inputs"] == {**MAP, "metadata": {**MAP["metadata"], "annotations": {"own": "1"}}}
         assert "status" in answer["properties"]
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 async def delete(provider: Provider, state: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -296,7 +276,7 @@ def test_a_delete_is_in_the_foreground_and_what_is_gone_is_gone(tmp_path: Path) 
         assert PATH not in provider.api.objects
         await delete(provider, created)
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 @pytest.mark.parametrize(("annotation", "policy"), [("orphan", "Orphan"), ("Background", "Background")])
@@ -307,114 +287,7 @@ def test_the_propagation_policy_can_be_chosen(annotation: str, policy: str, tmp_
         await delete(provider, created)
         assert provider.api.requests[-1][3]["propagationPolicy"] == policy
 
-    run(tmp_path, work)
-
-
-@pytest.mark.parametrize("method", ["Check", "Diff", "Create", "Update", "Read", "Delete"])
-def test_a_kind_that_is_not_known_is_refused_by_name(method: str, tmp_path: Path) -> None:
-    item = {"apiVersion": "cilium.io/v2", "kind": "CiliumNode", "metadata": {"name": "a", "namespace": "b"}}
-    state = {**item, "__inputs": item}
-    bodies = {
-        "Check": {"news": item},
-        "Diff": {"olds": state, "news": item},
-        "Create": {"properties": item},
-        "Update": {"olds": state, "news": item},
-        "Read": {"id": "b/a", "properties": state, "inputs": item},
-        "Delete": {"id": "b/a", "properties": state},
-    }
-
-    async def work(provider: Provider) -> None:
-        before = len(provider.api.requests)
-        with pytest.raises(AbortedError, match=r"does not know .*:CiliumNode\. It knows: .*Deploy"):
-            await provider.call(method, {"urn": urn("cilium.io/v2:CiliumNode"), **bodies[method]})
-        assert len(provider.api.requests) == before
-
-    run(tmp_path, work)
-
-
-@pytest.mark.parametrize(
-    ("method", "request_", "message"),
-    [
-        ("Invoke", {"tok": "kubernetes:helm:template"}, "no function kubernetes:helm:template"),
-        ("GetSchema", {}, "has no schema"),
-        ("Parameterize", {}, "takes no parameters"),
-    ],
-)
-def test_what_it_does_not_do_it_says(method: str, request_: dict[str, Any], message: str, tmp_path: Path) -> None:
-    with pytest.raises(AbortedError, match=message) as caught:
-        run(tmp_path, lambda provider: provider.call(method, request_))
-    assert caught.value.code.name == "UNIMPLEMENTED"
-
-
-NAMELESS = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}
-
-
-def check(provider: Provider, **request: Any) -> Awaitable[dict[str, Any]]:
-    return provider.call("Check", {"urn": URN, **request})
-
-
-def test_an_object_without_name_gets_one_and_keeps_it(tmp_path: Path) -> None:
-    async def work(provider: Provider) -> None:
-        first = (await check(provider, news=NAMELESS, randomSeed="c2VlZA=="))["inputs"]
-        assert first["metadata"]["name"].startswith("config-")
-        assert first["metadata"]["annotations"] == {"pulumi.com/autonamed": "true"}
-        assert first["metadata"]["namespace"] == "default"
-        again = (await check(provider, news=NAMELESS, olds=first, randomSeed="b3RoZXI="))["inputs"]
-        assert again == first
-
-    run(tmp_path, work)
-
-
-def test_the_engine_may_propose_a_name_or_forbid_to_make_one_up(tmp_path: Path) -> None:
-    async def work(provider: Provider) -> None:
-        proposed = {"mode": "PROPOSE", "proposedName": "mine"}
-        answer = await check(provider, news=NAMELESS, randomSeed="c2VlZA==", autonaming=proposed)
-        assert answer["inputs"]["metadata"]["name"] == "mine"
-        with pytest.raises(AbortedError, match="autonaming is disabled"):
-            await check(provider, news=NAMELESS, autonaming={"mode": "DISABLE"})
-        with pytest.raises(AbortedError, match="generateName"):
-            await check(provider, news={**NAMELESS, "metadata": {"generateName": "a-"}})
-
-    run(tmp_path, work)
-
-
-def unreachable(folder: Path, work: Callable[[Provider], Awaitable[Any]], **variables: str) -> Any:
-    async def inside(provider: Provider) -> Any:
-        provider.api.down = True
-        await provider.configure(**variables)
-        return await work(provider)
-
-    return run(folder, inside)
-
-
-STATE = {**MAP, "__inputs": MAP}
-
-
-def test_without_cluster_previews_work_and_everything_else_says_why_not(tmp_path: Path) -> None:
-    async def work(provider: Provider) -> None:
-        assert (await create(provider, MAP, preview=True))["properties"] == MAP
-        assert (await update(provider, STATE, MAP, preview=True))["properties"] == MAP
-        for call in (create(provider, MAP), update(provider, STATE, MAP), delete(provider, STATE), read(provider)):
-            with pytest.raises(AbortedError, match="unreachable"):
-                await call
-
-    unreachable(tmp_path, work)
-
-
-def test_a_dead_cluster_can_be_forgotten(tmp_path: Path) -> None:
-    async def work(provider: Provider) -> None:
-        assert await read(provider, properties=STATE, inputs=MAP) == {}
-        assert await delete(provider, STATE) == {}
-
-    unreachable(tmp_path, work, deleteUnreachable="true")
-
-
-def test_a_dead_cluster_can_be_passed_over(tmp_path: Path) -> None:
-    async def work(provider: Provider) -> None:
-        assert (await read(provider, properties=STATE, inputs=MAP))["properties"] == STATE
-        assert (await check(provider, news=NAMELESS, olds=MAP))["inputs"] == MAP
-
-    unreachable(tmp_path, work, skipUpdateUnreachable="true")
+    attached(tmp_path, work)
 
 
 def test_integers_reach_the_server_as_integers(tmp_path: Path) -> None:
@@ -430,4 +303,4 @@ def test_integers_reach_the_server_as_integers(tmp_path: Path) -> None:
         sent = provider.api.objects[path_of(quota)]["spec"]["replicas"]
         assert (sent, type(sent)) == (2, int)
 
-    run(tmp_path, work)
+    attached(tmp_path, work)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +12,12 @@ import pytest
 
 from mina_infra.cluster.api import Watched
 from mina_infra.local.provider import await_logic, conditions, informers
-from tests.local.provider.support import AbortedError, Provider, path_of, urn
-
-
-def run(folder: Path, work: Callable[[Provider], Awaitable[Any]]) -> Any:
-    async def inside() -> Any:
-        provider = Provider(folder)
-        await provider.call("Attach", {"address": "127.0.0.1:1"})
-        await provider.configure()
-        try:
-            return await asyncio.wait_for(work(provider), 20)
-        finally:
-            await provider.clusters.close()
-
-    return asyncio.run(inside())
+from tests.local.provider.support import AbortedError, Provider, attached, create, path_of, urn
 
 
 def manifest(version: str, kind: str, name: str = "it", namespace: str | None = "rec", **body: Any) -> dict[str, Any]:
     metadata = {"name": name, **({"namespace": namespace} if namespace else {}), **body.pop("metadata", {})}
     return {"apiVersion": version, "kind": kind, "metadata": metadata, **body}
-
-
-async def create(provider: Provider, item: dict[str, Any], **more: Any) -> dict[str, Any]:
-    version = item["apiVersion"] if "/" in item["apiVersion"] else f"core/{item['apiVersion']}"
-    return await provider.call("Create", {"urn": urn(f"{version}:{item['kind']}"), "properties": item, **more})
 
 
 async def begun(provider: Provider, item: dict[str, Any], **more: Any) -> tuple[asyncio.Task[dict[str, Any]], str]:
@@ -87,7 +69,7 @@ def test_a_deployment_is_ready_with_its_pods_and_its_claims(tmp_path: Path) -> N
         provider.api.put(claims, {**CLAIM, "status": {"phase": "Bound"}})
         assert (await task)["properties"]["status"]["observedGeneration"] == 1
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_a_deployment_that_does_not_get_ready_is_recorded_with_the_reasons(tmp_path: Path) -> None:
@@ -104,7 +86,7 @@ def test_a_deployment_that_does_not_get_ready_is_recorded_with_the_reasons(tmp_p
         ]
         assert failed.properties["__fieldManager"]
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_the_pods_of_a_failed_deployment_are_heard(tmp_path: Path) -> None:
@@ -120,7 +102,7 @@ def test_the_pods_of_a_failed_deployment_are_heard(tmp_path: Path) -> None:
             await task
         assert "[Pod rec/p]: [ErrImagePull] no such image" in caught.value.init_failed().reasons
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_what_the_watch_saw_before_our_write_does_not_count(tmp_path: Path) -> None:
@@ -140,13 +122,13 @@ def test_what_the_watch_saw_before_our_write_does_not_count(tmp_path: Path) -> N
             await provider.call("Update", {**request, "timeout": 0.05})
         task.cancel()
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 @pytest.mark.parametrize("mark", ["pulumi.com/skipAwait"])
 def test_nothing_is_waited_for_when_the_user_does_not_want_it(mark: str, tmp_path: Path) -> None:
     item = {**DEPLOYMENT, "metadata": {**DEPLOYMENT["metadata"], "annotations": {mark: "true"}}}
-    assert run(tmp_path, lambda provider: create(provider, item))["id"] == "rec/it"
+    assert attached(tmp_path, lambda provider: create(provider, item))["id"] == "rec/it"
 
 
 def test_the_annotation_sets_the_time(tmp_path: Path) -> None:
@@ -176,7 +158,7 @@ def test_a_claim_waits_for_its_volume_unless_the_class_waits_for_a_pod(
         with expected:
             await create(provider, {**CLAIM, "status": {"phase": phase}}, timeout=0.05)
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_a_failed_job_ends_the_waiting_with_its_reason(tmp_path: Path) -> None:
@@ -188,7 +170,7 @@ def test_a_failed_job_ends_the_waiting_with_its_reason(tmp_path: Path) -> None:
             await task
         assert caught.value.init_failed().reasons[1] == "[BackoffLimitExceeded] too often"
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_a_job_is_done_when_it_is_complete(tmp_path: Path) -> None:
@@ -200,7 +182,7 @@ def test_a_job_is_done_when_it_is_complete(tmp_path: Path) -> None:
         provider.api.put(path, {**provider.api.objects[path], "status": status})
         await task
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_a_quota_waits_until_it_counts(tmp_path: Path) -> None:
@@ -210,7 +192,7 @@ def test_a_quota_waits_until_it_counts(tmp_path: Path) -> None:
         provider.api.put(path, {**provider.api.objects[path], "status": {"hard": {"pods": "1"}}})
         await task
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_a_custom_condition_takes_the_place_of_the_built_in_one(tmp_path: Path) -> None:
@@ -224,13 +206,13 @@ def test_a_custom_condition_takes_the_place_of_the_built_in_one(tmp_path: Path) 
         provider.api.put(path, {**live, "status": {"phase": "Running", "conditions": ready}})
         await task
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_a_custom_condition_that_is_not_understood_is_refused(tmp_path: Path) -> None:
     item = manifest("v1", "Pod", metadata={"annotations": {"pulumi.com/waitFor": "soon"}})
     with pytest.raises(AbortedError, match='expected a "jsonpath=" or "condition=" prefix'):
-        run(tmp_path, lambda provider: create(provider, item))
+        attached(tmp_path, lambda provider: create(provider, item))
 
 
 def test_cancelling_ends_every_wait_of_the_connection_and_no_other(tmp_path: Path) -> None:
@@ -246,7 +228,7 @@ def test_cancelling_ends_every_wait_of_the_connection_and_no_other(tmp_path: Pat
         with pytest.raises(AbortedError, match="Resource operation was cancelled for 'it'"):
             await task
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 STATE = manifest("v1", "ConfigMap", metadata={"uid": "u"})
@@ -274,7 +256,7 @@ def test_a_delete_waits_until_the_object_has_left(tmp_path: Path) -> None:
         await task
         assert [request[0] for request in provider.api.requests[1:]] == ["DELETE"]
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_a_successor_of_the_same_name_is_another_object(tmp_path: Path) -> None:
@@ -285,7 +267,7 @@ def test_a_successor_of_the_same_name_is_another_object(tmp_path: Path) -> None:
         provider.api.put(PATH, {**STATE, "metadata": {**STATE["metadata"], "uid": "successor"}})
         await task
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_an_object_that_the_watch_never_showed_is_asked_for(tmp_path: Path) -> None:
@@ -294,7 +276,7 @@ def test_an_object_that_the_watch_never_showed_is_asked_for(tmp_path: Path) -> N
         await delete(provider)
         assert provider.api.requests[-1][0] == "GET"
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_a_delete_that_hangs_names_the_finalizers(tmp_path: Path) -> None:
@@ -307,7 +289,7 @@ def test_a_delete_that_hangs_names_the_finalizers(tmp_path: Path) -> None:
             "warning: finalizers might be preventing deletion (foregroundDeletion)",
         ]
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_status_lines_come_after_a_while_and_are_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,7 +306,7 @@ def test_status_lines_come_after_a_while_and_are_taken_back(tmp_path: Path, monk
             "",
         ]
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_many_waits_of_one_kind_share_one_watch(tmp_path: Path) -> None:
@@ -338,7 +320,7 @@ def test_many_waits_of_one_kind_share_one_watch(tmp_path: Path) -> None:
             provider.api.put(path, {**provider.api.objects[path], "status": status})
         await asyncio.gather(*(task for task, _ in begun_))
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 JOB = manifest("batch/v1", "Job", metadata={"annotations": {"pulumi.com/replaceUnready": "true"}})
@@ -351,7 +333,7 @@ def test_an_unfinished_job_is_replaced_when_asked_for(complete: str, replaces: b
         provider.api.put(path_of(JOB), {**JOB, "status": status})
         return await provider.call("Diff", {"urn": urn("batch/v1:Job"), "olds": {**JOB, "__inputs": JOB}, "news": JOB})
 
-    answer = run(tmp_path, work)
+    answer = attached(tmp_path, work)
     assert answer["changes"] == ("DIFF_SOME" if replaces else "DIFF_NONE")
     assert answer.get("deleteBeforeReplace", False) is replaces
     assert answer.get("replaces", []) == (['.metadata.annotations["pulumi.com/replaceUnready"]'] if replaces else [])
@@ -368,7 +350,7 @@ def test_a_refresh_of_what_is_not_ready_says_so_and_keeps_the_state(tmp_path: Pa
             )
         assert caught.value.init_failed().inputs["kind"] == "Job"
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
 
 
 def test_an_object_whose_waiting_broke_is_recorded_all_the_same(
@@ -386,4 +368,4 @@ def test_an_object_whose_waiting_broke_is_recorded_all_the_same(
             await create(provider, manifest("batch/v1", "Job"))
         assert caught.value.init_failed().id == "rec/it"
 
-    run(tmp_path, work)
+    attached(tmp_path, work)
