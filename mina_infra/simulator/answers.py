@@ -77,7 +77,7 @@ class BlockView:
 
 def timestamp(ms: float) -> str:
     """A time as daemons print it: a blank instead of T."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%fZ")
+    return f"{datetime.fromtimestamp(ms / 1000, UTC).isoformat(' ', 'microseconds')[:26]}Z"
 
 
 def consensus_time(constants: ChainConstants, slot: int) -> dict[str, str]:

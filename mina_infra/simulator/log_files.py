@@ -21,7 +21,7 @@ class LogFile:
 
     def add(self, now_ms: float, text: str) -> None:
         """A message of several lines becomes several lines."""
-        moment = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+        moment = datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="microseconds")[:26]
         self._waiting += [f"{moment}000Z stdout F {part}\n" for part in text.split("\n")]
 
     def flush(self) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+import msgspec
 
 from mina_infra.daemon.logs import Level
 from mina_infra.simulator.answers import timestamp
@@ -23,7 +25,7 @@ class Template:
     message: str
     event: str = ""
 
-    @property
+    @cached_property
     def event_id(self) -> str:
         """32 hex digits, as the daemon derives them from the event's name."""
         return hashlib.md5(self.event.encode(), usedforsecurity=False).hexdigest()
@@ -77,7 +79,7 @@ def line(template: Template, now_ms: float, node: Node | None, metadata: dict[st
     }
     if template.event:
         entry["event_id"] = template.event_id
-    return json.dumps(entry, separators=(",", ":"))
+    return msgspec.json.encode(entry).decode()
 
 
 def lines_of(happening: Happening, sender: Node | None) -> list[tuple[Template, dict[str, Any]]]:

@@ -20,6 +20,7 @@ from mina_infra.simulator.node import Node, NodeSpec
 from mina_infra.simulator.store import FrontierStore
 
 _SIGMA = 0.5
+_STALE_MS = 30_000
 _DELAYS = [math.exp(_SIGMA * NormalDist().inv_cdf((i + 0.5) / 1024)) for i in range(1024)]
 
 
@@ -107,10 +108,11 @@ class Network:
     def advance(self, to: float, *, skip_stale_slots: bool = False) -> None:
         """Let everything happen up to a moment.
 
-        `skip_stale_slots` is for wall-clock use: a process that stood still for several slots (a suspended machine)
-        must not make up blocks for them afterwards.
+        `skip_stale_slots` is for wall-clock use: a process that stood still for long (a suspended machine) must not
+        make up blocks for that time afterwards. One that was only held up by a busy machine does, or short slots would
+        look like a sick network.
         """
-        stale = to - 3 * self.constants.slot_ms if skip_stale_slots else -math.inf
+        stale = to - max(3 * self.constants.slot_ms, _STALE_MS) if skip_stale_slots else -math.inf
         while self._events and self._events[0][0] <= to:
             time, _, function, arguments = heapq.heappop(self._events)
             self.now = max(self.now, time)

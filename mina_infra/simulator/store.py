@@ -18,6 +18,7 @@ blocks twice, which is harmless.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -117,7 +118,8 @@ class DirectoryStore:
         # snapshot would look like a chain.
         handle = os.open(self.folder / _JOURNAL, os.O_WRONLY | os.O_APPEND)
         try:
-            os.write(handle, data)
+            if os.write(handle, data) < len(data):
+                raise OSError(errno.ENOSPC, "the volume is full", str(self.folder))
         finally:
             os.close(handle)
 
