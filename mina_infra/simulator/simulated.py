@@ -14,9 +14,10 @@ from mina_infra.daemon.replies import BestChain, DaemonStatus, decode_best_chain
 from mina_infra.errors import MinaInfraError
 from mina_infra.simulator.answers import Answers
 from mina_infra.simulator.chain import ChainConstants, Header, chain_id
-from mina_infra.simulator.network import Network, Observer, Timing, Truth
+from mina_infra.simulator.network import Network, Observer, Truth
 from mina_infra.simulator.node import Node, NodeSpec
 from mina_infra.simulator.store import MemoryStore
+from mina_infra.simulator.timing import Timing
 
 GENESIS_MS = 1_767_225_600_000
 """2026-01-01, where virtual time begins."""
