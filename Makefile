@@ -30,11 +30,12 @@ tools: $(READY)  ## Find or build the engine and the control plane (once, about 
 	@$(BIN)/mina-infra local tools
 
 lock: $(READY)  ## Renew requirements.lock from pyproject.toml
-	@$(BIN)/python -m piptools compile -q --generate-hashes --no-emit-index-url --no-emit-trusted-host \
+	@$(BIN)/python -m piptools compile -q --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 	  --strip-extras --allow-unsafe --extra dev --output-file requirements.lock pyproject.toml
 
 schema: $(READY)  ## Write the JSON Schemas that editors and other languages read
 	@$(BIN)/python -m mina_infra.spec.schema
+	@$(BIN)/python -m components.schema
 
 bench: $(READY)  ## Measure deployments of 12 and 200 nodes (minutes)
 	@$(BIN)/python benchmarks/deploy.py
