@@ -5,16 +5,16 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from mina_infra.cli.console import Reporter
-from mina_infra.cli.options import DEFAULT_CLUSTER, DEFAULT_STACK, ClusterName, Json, Local, Stack, Yes
+from mina_infra.cli.options import DEFAULT_CLUSTER, DEFAULT_STACK, HERE, Json, Stack, Where, Yes
 from mina_infra.cli.place import Place, place_of
-from mina_infra.cli.steps import Session, default_out
+from mina_infra.cli.steps import Session
 from mina_infra.errors import EngineError
 
 Format = Literal["table", "yaml", "json"]
@@ -43,9 +43,7 @@ def plan(*, stack: Stack = DEFAULT_STACK, format: Format = "table") -> int:
 
 def up(
     *,
-    stack: Stack = DEFAULT_STACK,
-    local: Local = False,
-    cluster: ClusterName = DEFAULT_CLUSTER,
+    where: Where = HERE,
     out: Annotated[Path | None, Parameter(help="Folder to publish to. Default: out/STACK.")] = None,
     yes: Yes = False,
 ) -> int:
@@ -54,15 +52,23 @@ def up(
     Running it again changes only what differs; after an interruption it goes on from there. On a real cluster it
     shows what will change and asks first.
     """
-    place = place_of(stack, local=local, cluster=cluster)
+    place = where.place()
     with Reporter() as reporter:
         if place.embedded is None and not yes and not _agreed(place, reporter):
             return 1
-        return deploy(place, reporter, out or default_out(place))
+        return deploy(place, reporter, out).code
 
 
-def deploy(place: Place, reporter: Reporter, out: Path) -> int:
-    """Deployment and all that follows it; the exit code."""
+@dataclass(frozen=True)
+class Deployed:
+    """What a deployment and its steps came to."""
+
+    code: int
+    page: Path | None
+
+
+def deploy(place: Place, reporter: Reporter, out: Path | None) -> Deployed:
+    """Deployment and all that follows it."""
     from mina_infra.engine.progress import summary
     from mina_infra.engine.run import up as engine_up
     from mina_infra.plan.summary import headline, summarize
@@ -79,19 +85,17 @@ def deploy(place: Place, reporter: Reporter, out: Path) -> int:
     session.settle()
     code = session.run()
     reporter.say("done", f"in {time.monotonic() - began:.0f} s")
-    return code
+    return Deployed(code, session.published.page if session.published else None)
 
 
-def preview(
-    *, stack: Stack = DEFAULT_STACK, local: Local = False, cluster: ClusterName = DEFAULT_CLUSTER, json: Json = False
-) -> int:
+def preview(*, where: Where = HERE, json: Json = False) -> int:
     """Show what `up` would change. Nothing is changed. Exit code 1 when `up` would fail.
 
     --json prints the engine's whole digest; `mina-infra pulumi -- preview --diff` shows every field.
     """
     from mina_infra.engine.run import preview as engine_preview
 
-    place = place_of(stack, local=local, cluster=cluster)
+    place = where.place()
     with Reporter() as reporter:
         environment = place.environment()
         with reporter.stage("previewing", "starting the engine"):
@@ -117,9 +121,7 @@ def print_preview(digest: object) -> None:
     print(f"{len(steps)} of {len(digest.get('steps', []))} resources would change")
 
 
-def destroy(
-    *, stack: Stack = DEFAULT_STACK, local: Local = False, cluster: ClusterName = DEFAULT_CLUSTER, yes: Yes = False
-) -> int:
+def destroy(*, where: Where = HERE, yes: Yes = False) -> int:
     """Take a testnet away. Volumes of a testnet with `retention: retain` stay, and the next `up` finds them.
 
     To delete kept volumes as well: set `retention: delete`, run `up`, then `destroy`.
@@ -128,7 +130,7 @@ def destroy(
     from mina_infra.engine.run import destroy as engine_destroy
     from mina_infra.spec import Retention
 
-    place = place_of(stack, local=local, cluster=cluster)
+    place = where.place()
     with Reporter() as reporter:
         environment = place.environment()
         planned = environment.plan
@@ -144,18 +146,16 @@ def destroy(
     return 0
 
 
-def outputs(*, stack: Stack = DEFAULT_STACK, local: Local = False, cluster: ClusterName = DEFAULT_CLUSTER) -> int:
+def outputs(*, where: Where = HERE) -> int:
     """Print the outputs document of the last deployment as JSON."""
-    document = place_of(stack, local=local, cluster=cluster).outputs()
+    document = where.place().outputs()
     print(jsonlib.dumps(document.to_json_value(), indent=2))
     return 0
 
 
 def pulumi(
     *arguments: Annotated[str, Parameter(allow_leading_hyphen=True, help="What to hand to the Pulumi CLI, after --.")],
-    stack: Stack = DEFAULT_STACK,
-    local: Local = False,
-    cluster: ClusterName = DEFAULT_CLUSTER,
+    where: Where = HERE,
 ) -> int:
     """Run the Pulumi CLI in a stack's environment: its backend, provider and program.
 
@@ -163,7 +163,7 @@ def pulumi(
     """
     from mina_infra.engine.passthrough import pulumi as run
 
-    place = place_of(stack, local=local, cluster=cluster)
+    place = where.place()
     with Reporter() as reporter:
         environment = place.environment()
         return run(environment, arguments, reporter)

@@ -13,7 +13,6 @@ from mina_infra.cli.console import Reporter
 from mina_infra.cli.deploy import deploy
 from mina_infra.cli.options import DEFAULT_CLUSTER, DEFAULT_STACK, ClusterName, Stack
 from mina_infra.cli.place import place_of
-from mina_infra.cli.steps import default_out
 
 if TYPE_CHECKING:
     from mina_infra.local.tools import Tools
@@ -47,13 +46,12 @@ def up(
             start_world(running)
         if running.outcome is not Outcome.RUNNING:
             reporter.say("cluster", f"{running.outcome.value}: {cluster} at {running.server}")
-        folder = out or default_out(place)
-        code = deploy(place, reporter, folder)
+        deployed = deploy(place, reporter, out)
         reporter.say("look", f"kubectl --kubeconfig {running.kubeconfig} get pods -n {_namespace(place.stack_file)}")
-        if (folder / "index.html").exists():
-            reporter.say("page", str((folder / "index.html").absolute()))
+        if deployed.page:
+            reporter.say("page", str(deployed.page.absolute()))
         reporter.say("stop", f"mina-infra local down{_named(cluster)}   (or: make down)")
-    return code
+    return deployed.code
 
 
 @app.command

@@ -1,23 +1,22 @@
-"""Options that several commands share."""
+"""Options that several commands share.
 
-from __future__ import annotations
+Annotations are evaluated here, not postponed: cyclopts reads those of inherited fields from the wrong module otherwise.
+"""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from mina_infra.local.paths import DEFAULT_CLUSTER
+from mina_infra.cli.place import Place, place_of
+from mina_infra.local.paths import DEFAULT_CLUSTER as DEFAULT_CLUSTER
+
+DEFAULT_STACK = "local"
 
 Stack = Annotated[
     str,
     Parameter(
         name=["--stack", "-s"], env_var="MINA_INFRA_STACK", help="The testnet: name of a stack file Pulumi.STACK.yaml."
-    ),
-]
-Local = Annotated[
-    bool,
-    Parameter(
-        name="--local", negative="", help="On the embedded cluster, also for a stack that is meant for a real one."
     ),
 ]
 ClusterName = Annotated[
@@ -26,5 +25,24 @@ ClusterName = Annotated[
 Yes = Annotated[bool, Parameter(name=["--yes", "-y"], negative="", help="Do not ask before changing a real cluster.")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON on standard output.")]
 
-DEFAULT_STACK = "local"
-__all__ = ["DEFAULT_CLUSTER", "DEFAULT_STACK", "ClusterName", "Json", "Local", "Stack", "Yes"]
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Where:
+    """Which testnet, and on which cluster."""
+
+    stack: Stack = DEFAULT_STACK
+    local: Annotated[
+        bool,
+        Parameter(
+            name="--local", negative="", help="On the embedded cluster, also for a stack that is meant for a real one."
+        ),
+    ] = False
+    cluster: ClusterName = DEFAULT_CLUSTER
+
+    def place(self) -> Place:
+        """Raises EngineError when there is no such stack."""
+        return place_of(self.stack, local=self.local, cluster=self.cluster)
+
+
+HERE = Where()

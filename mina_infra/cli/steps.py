@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from mina_infra.guardian.verdict import Verdict
     from mina_infra.publish.folder import Published
 
-VERIFY_DEADLINE_S = 1800.0
+START_S = 1800.0
 """Seconds within which a new network must be healthy: the limit for a node that joins (guardian facts 5.3)."""
+
+EMBEDDED_START_S = 300.0
+"""The same on the embedded cluster, where slots take a second and nothing is pulled or proved."""
 
 
 @dataclass
@@ -25,10 +28,20 @@ class Session:
     place: Place
     outputs: OutputsDocument
     reporter: Reporter
-    out: Path
-    deadline_s: float = VERIFY_DEADLINE_S
+    out: Path | None = None
+    deadline: float | None = None
     verdict: Verdict | None = None
     published: Published | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where it publishes when no folder is named: out/STACK."""
+        return self.out or Path("out") / self.place.stack
+
+    @property
+    def deadline_s(self) -> float:
+        """Seconds that a starting network is given."""
+        return self.deadline or (EMBEDDED_START_S if self.place.embedded else START_S)
 
     def settle(self) -> None:
         """Wait until every expected pod runs. Verifying would wait as well; this says what for, pod by pod."""
@@ -69,7 +82,7 @@ class Session:
         from mina_infra.publish.folder import publish
 
         verdict = self.verdict or self.verify()
-        self.published = publish(self.outputs, verdict, self.out)
+        self.published = publish(self.outputs, verdict, self.folder)
         self.reporter.say(
             "seeds", f"{len(self.published.seeds)} published → {self.published.page}, {self.published.peers}"
         )
@@ -84,8 +97,3 @@ class Session:
             elif step == "publish":
                 self.publish()
         return self.verdict.exit_code if self.verdict else 0
-
-
-def default_out(place: Place) -> Path:
-    """Where a stack publishes when no folder is named."""
-    return Path("out") / place.stack
