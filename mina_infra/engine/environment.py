@@ -87,6 +87,7 @@ def embedded_environment(
     work_dir = state / "workspace" / stack
     work_dir.mkdir(parents=True, exist_ok=True)
     (state / "pulumi").mkdir(exist_ok=True)
+    _refuse_automatic_log(state / "pulumi-home")
     cluster = {"kubeconfig": str(kubeconfig), "context": context, "identifier": context}
     _write_project(project, work_dir)
     _write_stack(project / f"Pulumi.{stack}.yaml", work_dir, cluster)
@@ -116,6 +117,18 @@ def embedded_variables(state: Path) -> dict[str, str]:
         "PULUMI_HOME": str(state / "pulumi-home"),
         "PULUMI_SKIP_CHECKPOINTS": "true",
     }
+
+
+def _refuse_automatic_log(home: Path) -> None:
+    """Put a file where the engine would make the folder of its automatic log; it then does without.
+
+    There is no switch for that log, which holds every property of every object several times: writing it was 60 % of
+    the engine's work on 200 unchanged nodes (12.4 s of processor time, 4.8 s without) and 21 MB on disk for each run.
+    """
+    home.mkdir(exist_ok=True)
+    logs = home / "logs"
+    if not logs.exists():
+        logs.write_text("This file keeps the engine from writing its automatic log. Remove it to have that log here.\n")
 
 
 def ambient_environment(*, project: Path, stack: str) -> EngineEnvironment:
