@@ -6,7 +6,7 @@ leaves it running when we are killed. This class is handed to it instead of its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pulumi._version import version as sdk_version
@@ -19,15 +19,19 @@ from mina_infra.engine.environment import EngineEnvironment
 
 
 class EngineCommand(PulumiCommand):
-    """Runs the CLI of an environment, in that environment. `finished` is how the last command ended."""
+    """Runs the CLI of an environment, in that environment. `finished` is how the last command ended.
 
-    def __init__(self, env: EngineEnvironment) -> None:
+    `more`: options by command that the Automation API has no parameter for.
+    """
+
+    def __init__(self, env: EngineEnvironment, more: Mapping[str, Sequence[str]] | None = None) -> None:
         # Not the base class's: that one would start `pulumi version`. Whoever made the environment chose a CLI that is
         # recent enough, and the Automation API only asks whether it is newer than 3.205.
         self.command = str(env.pulumi)
         self.version = VersionInfo.parse(str(sdk_version))
         self.finished: process.Finished | None = None
         self._env = env
+        self._more = dict(more or {})
 
     def run(
         self,
@@ -39,6 +43,7 @@ class EngineCommand(PulumiCommand):
     ) -> CommandResult:
         """Run one command. Raises CommandError when it fails, KeyboardInterrupt after Ctrl-C."""
         self.finished = None
+        args = [*args, *self._more.get(args[0], ())]
         done = process.run(
             [self.command, "--non-interactive", *args],
             cwd=Path(cwd),

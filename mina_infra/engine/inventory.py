@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mina_infra.cluster.api import CLAIM, KINDS, NAMESPACE, STORAGE_CLASS, ApiStatusError, Kind, KubeApi, kind_of
@@ -30,6 +30,8 @@ class LiveObject:
     """Who made it, as far as labels and field managers tell; for messages."""
     leaving: bool = False
     """It is being deleted."""
+    claim: Mapping[str, Any] = field(default_factory=dict)
+    """The spec of a PersistentVolumeClaim; empty for other kinds."""
 
 
 Live = Mapping[ObjectKey, LiveObject]
@@ -121,6 +123,7 @@ def describe(item: Mapping[str, Any]) -> LiveObject:
         testnet=labels.get("testnet") if labels.get(MANAGED_BY) == OWNER else None,
         owner=f"testnet {labels.get('testnet')}" if labels.get(MANAGED_BY) == OWNER else owner,
         leaving="deletionTimestamp" in metadata,
+        claim=item["spec"] if item["kind"] == CLAIM.kind else {},
     )
 
 
@@ -137,6 +140,12 @@ def listed(keys: Iterable[ObjectKey], limit: int = 10) -> str:
     names = [str(key) for key in keys]
     lines = [f"  {name}" for name in names[:limit]]
     return "\n".join(lines + ([f"  and {len(names) - limit} more"] if len(names) > limit else []))
+
+
+def some(names: Iterable[object], limit: int = 5) -> str:
+    """Names for one line of a message: `a, b and 7 more`."""
+    texts = [str(name) for name in names]
+    return ", ".join(texts[:limit]) + (f" and {len(texts) - limit} more" if len(texts) > limit else "")
 
 
 def _sorted(keys: Iterable[ObjectKey]) -> tuple[ObjectKey, ...]:

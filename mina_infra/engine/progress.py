@@ -27,6 +27,8 @@ class Progress:
 
     total: int = 0
     """Objects that this run will look at, as planned or recorded; grows when there turn out to be more."""
+    prefix: str = ""
+    """Beginning of all resource names (the testnet's), left out where a person reads them."""
     changes: dict[str, int] = field(default_factory=dict)
     """Finished objects by operation: create, update, replace, delete, same, refresh."""
     waiting: dict[str, float] = field(default_factory=dict)
@@ -53,7 +55,7 @@ class Progress:
             self._finish(event.res_outputs_event.metadata)
         elif event.res_op_failed_event:
             self.waiting.pop(event.res_op_failed_event.metadata.urn, None)
-            self.failures.setdefault(name_of(event.res_op_failed_event.metadata.urn), "failed")
+            self.failures.setdefault(self._name(event.res_op_failed_event.metadata.urn), "failed")
         elif event.diagnostic_event and event.diagnostic_event.severity == "error":
             self._note(event.diagnostic_event.urn or "", event.diagnostic_event.message)
 
@@ -68,9 +70,12 @@ class Progress:
         text = _MARKUP.sub("", message).strip()
         if text.removeprefix("error: ") in _NOISE or "resource monitor shut down" in text:
             return
-        name = "" if not urn or f"::{_STACK}::" in urn else name_of(urn)
+        name = "" if not urn or f"::{_STACK}::" in urn else self._name(urn)
         known = self.failures.get(name, "failed")
         self.failures[name] = text if known == "failed" else known if text in known else f"{known}\n{text}"
+
+    def _name(self, urn: str) -> str:
+        return urn.rpartition("::")[2].removeprefix(self.prefix)
 
     def line(self, now: float) -> str:
         """`318/412   waiting for whale-3, 4 s`."""
@@ -78,7 +83,7 @@ class Progress:
         if self.waiting:
             urn, since = min(self.waiting.items(), key=lambda item: item[1])
             more = f" and {len(self.waiting) - 1} more" if len(self.waiting) > 1 else ""
-            text += f"   waiting for {name_of(urn)}{more}, {now - since:.0f} s"
+            text += f"   waiting for {self._name(urn)}{more}, {now - since:.0f} s"
         return text
 
     def failure_text(self) -> str:
@@ -95,11 +100,6 @@ class Progress:
 def counts(step: StepEventMetadata) -> bool:
     """Is the step about an object of the cluster?"""
     return step.type.startswith("kubernetes:")
-
-
-def name_of(urn: str) -> str:
-    """The last part of a URN: the resource's own name."""
-    return urn.rpartition("::")[2]
 
 
 def summary(changes: dict[str, int]) -> str:

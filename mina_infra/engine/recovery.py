@@ -13,8 +13,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mina_infra.cluster.api import CLAIM, NAMESPACE, ApiStatusError, KubeApi
+from mina_infra.cluster.api import CLAIM, NAMESPACE, PERSISTENT_VOLUME, ApiStatusError, KubeApi
 from mina_infra.engine.environment import EngineEnvironment
+from mina_infra.engine.guard import refuse_lost_volumes
 from mina_infra.engine.inventory import (
     Comparison,
     Live,
@@ -23,10 +24,12 @@ from mina_infra.engine.inventory import (
     listed,
     planned_keys,
     read_live,
+    some,
 )
 from mina_infra.engine.report import Report
 from mina_infra.engine.state import ObjectKey, Recorded, recorded
 from mina_infra.errors import ClusterError, EngineError
+from mina_infra.spec import Retention
 
 GONE_DEADLINE_S = 180.0
 """Seconds to wait for a namespace that is being deleted, with all its pods."""
@@ -60,6 +63,7 @@ async def before_up(env: EngineEnvironment, report: Report) -> Situation:
     known = recorded(env)
     difference = compare(planned_keys(env.plan), known, live, env.plan.spec.name)
     refuse_foreign(env, live, difference.foreign)
+    refuse_lost_volumes(env.plan.objects(), live)
     _tell(report, difference)
     return Situation(known, difference)
 
@@ -127,30 +131,43 @@ def _tell(report: Report, difference: Comparison) -> None:
         report.say("refreshing", f"{len(difference.lost)} recorded objects are gone from the cluster or were made anew")
     lost = [key.name for key in difference.lost if key.kind == CLAIM.kind]
     if lost:
-        shown = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
-        report.say("warning", f"claims are gone and with them their volumes' state: {shown}; new ones take their place")
+        report.say("warning", f"claims are gone, and their volumes' state: {some(lost)}; new ones take their place")
     if difference.orphans:
-        names = ", ".join(str(key) for key in difference.orphans[:5])
-        more = f" and {len(difference.orphans) - 5} more" if len(difference.orphans) > 5 else ""
-        report.say("orphans", f"ours, but neither planned nor on record: {names}{more}")
+        report.say("orphans", f"ours, but neither planned nor on record: {some(difference.orphans)}")
 
 
 async def before_destroy(env: EngineEnvironment, *, exclude_protected: bool) -> Situation:
-    """Refuse a destroy that would fail half-way on protected objects. Raises ClusterError or EngineError."""
+    """Refuse a destroy that would fail half-way on protected objects. Raises ClusterError or EngineError.
+
+    Protected volumes go only when the document itself says `retention: delete`: two steps, both on purpose.
+    """
     async with KubeApi.from_kubeconfig(env.kubeconfig, env.context) as api:
         live = await examine(api, env)
-    known = recorded(env)
-    difference = compare(planned_keys(env.plan), known, live, env.plan.spec.name)
-    kept = set(known.protected) | _planned_protected(env) & set(difference.adopt)
-    claims = sorted(key.name for key in kept if key.kind == CLAIM.kind)
-    if kept and not exclude_protected:
-        shown = ", ".join(claims[:5]) + (f" and {len(claims) - 5} more" if len(claims) > 5 else "")
-        raise EngineError(
-            f"testnet '{env.plan.spec.name}' keeps its volumes (retention: retain): {shown}. Nothing was changed.\n"
-            "Use --exclude-protected to remove the workloads and keep the volumes, or set `retention: delete`, "
-            "deploy once, and destroy again to delete the volumes as well."
-        )
+        known = recorded(env)
+        difference = compare(planned_keys(env.plan), known, live, env.plan.spec.name)
+        kept = set(known.protected) | _planned_protected(env) & set(difference.adopt)
+        if kept and not exclude_protected and env.plan.spec.retention is Retention.RETAIN:
+            claims = [key.name for key in sorted(kept) if key.kind == CLAIM.kind]
+            raise EngineError(
+                f"testnet '{env.plan.spec.name}' keeps its volumes (retention: retain): {some(claims)}. Nothing was "
+                "changed.\nUse --exclude-protected to remove the rest, or set `retention: delete` and destroy again "
+                "to delete the volumes as well."
+            )
+        if kept and not exclude_protected:
+            await let_volumes_go(api, env.plan.spec.name)
     return Situation(known, difference)
+
+
+async def let_volumes_go(api: KubeApi, namespace: str) -> None:
+    """Let the volumes of a namespace's claims be deleted with their claims, whatever their class once said.
+
+    Without this a volume of a Retain class stays behind, and with it a disk that somebody pays for.
+    """
+    for volume in await api.objects(PERSISTENT_VOLUME):
+        claim, policy = volume["spec"].get("claimRef") or {}, volume["spec"].get("persistentVolumeReclaimPolicy")
+        if claim.get("namespace") == namespace and policy == "Retain":
+            patch = {"spec": {"persistentVolumeReclaimPolicy": "Delete"}}
+            await api.patch(PERSISTENT_VOLUME, volume["metadata"]["name"], patch)
 
 
 def _planned_protected(env: EngineEnvironment) -> set[ObjectKey]:

@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +58,7 @@ class RunResult:
 class UpResult(RunResult):
     """What an `up` did, and the testnet's outputs document."""
 
-    outputs: OutputsDocument | None = field(default=None)
+    outputs: OutputsDocument = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -88,27 +88,31 @@ def up(env: EngineEnvironment, report: Report | None = None) -> UpResult:
     with changing(env, report):
         situation = asyncio.run(before_up(env, report))
         total = max(len(env.plan.objects()), len(situation.recorded.objects))
+        total += len(situation.recorded.objects) if situation.refresh else 0
         with adopting(situation.adopt):
             run = _Run(env, report, total)
             result = run.go(lambda stack, **common: stack.up(refresh=situation.refresh or None, **common))
-    document = result.outputs.get("testnet")
+    if "testnet" not in result.outputs:
+        raise EngineError(f"{env.project / '__main__.py'} exported no outputs document named 'testnet'")
     return UpResult(
         changes=run.progress.changes,
         seconds=run.seconds,
         adopted=len(situation.difference.adopt),
-        outputs=OutputsDocument.model_validate(document.value) if document else None,
+        outputs=OutputsDocument.model_validate(result.outputs["testnet"].value),
     )
 
 
 def destroy(env: EngineEnvironment, report: Report | None = None, *, exclude_protected: bool = False) -> RunResult:
     """Take the testnet away, also what an interrupted run left unrecorded. With `exclude_protected` its volumes stay.
 
-    Raises EngineError, before anything is changed, when volumes are kept and `exclude_protected` is not given.
+    Raises EngineError, before anything is changed, when the document keeps volumes and `exclude_protected` is not
+    given. Kept volumes are deleted by setting `retention: delete` in the document first, then destroying.
     """
     report = report or Silent()
     with changing(env, report):
         situation = asyncio.run(before_destroy(env, exclude_protected=exclude_protected))
-        run = _Run(env, report, len(situation.recorded.objects))
+        more = {} if exclude_protected else {"destroy": ["--ignore-protect"]}
+        run = _Run(env, report, len(situation.recorded.objects), more)
         if situation.recorded.resources:
             run.go(lambda stack, **common: stack.destroy(exclude_protected=exclude_protected or None, **common))
         swept = asyncio.run(sweep(env, report))
@@ -134,7 +138,9 @@ def preview(env: EngineEnvironment, report: Report | None = None) -> Preview:
     """
     report = report or Silent()
     situation = asyncio.run(before_up(env, report))
-    run = _Run(env, report, max(len(env.plan.objects()), len(situation.recorded.objects)))
+    total = max(len(env.plan.objects()), len(situation.recorded.objects))
+    # A flipped retainOnDelete is visible in no other way (facts: pulumi 4.1).
+    run = _Run(env, report, total, {"preview": ["--show-sames"]})
     failure: MinaInfraError | None = None
     try:
         run.go(lambda stack, **common: stack.preview(json=True, **common))
@@ -178,12 +184,14 @@ def adopting(wanted: bool) -> Iterator[None]:
 class _Run:
     """One command of the engine: its progress, and its failure in words."""
 
-    def __init__(self, env: EngineEnvironment, report: Report, total: int) -> None:
-        self.progress = Progress(total=total)
+    def __init__(
+        self, env: EngineEnvironment, report: Report, total: int, more: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        self.progress = Progress(total=total, prefix=f"{env.plan.spec.name}-")
         self.seconds = 0.0
         self._env = env
         self._report = report
-        self._command = EngineCommand(env)
+        self._command = EngineCommand(env, more)
         self._program = Program(env.project)
 
     @property

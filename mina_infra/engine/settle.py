@@ -74,6 +74,8 @@ class Scene:
     def line(self, expected: Iterable[str]) -> str:
         """`197/200 nodes run, 198/203 claims bound   waiting for whale-3: volume binding of ...`."""
         names = list(expected)
+        if DEPLOYMENT.plural not in self.listed:
+            return "listing the testnet's objects"
         missing = self.missing(names)
         bound = sum(1 for name in self.claims if self._is_bound(name))
         text = f"{len(names) - len(missing)}/{len(names)} nodes run, {bound}/{len(self.claims)} claims bound"

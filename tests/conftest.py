@@ -1,0 +1,39 @@
+"""What tests of several rooms share: one embedded cluster for the whole session, and no traffic but loopback."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from mina_infra.local import control_plane
+from mina_infra.local.control_plane import EmbeddedCluster
+from mina_infra.local.paths import STATE_VARIABLE
+from mina_infra.local.tools import ensure_tools
+from mina_infra.local.world import start_world, stop_world
+
+CLUSTER = "tests"
+
+# The engine's own switch: where the official Kubernetes provider is not installed, nobody tries to download it.
+os.environ["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+
+
+@pytest.fixture(scope="session")
+def embedded_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCluster]:
+    """A running cluster with its world (volumes and simulated nodes). Share it: use a testnet name of your own.
+
+    Do not break it; tests that do start a cluster of their own.
+    """
+    root = tmp_path_factory.mktemp("embedded")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(STATE_VARIABLE, str(root))
+        cluster = control_plane.start(CLUSTER, ensure_tools(print), print)
+        start_world(cluster)
+    try:
+        yield cluster
+    finally:
+        stop_world(cluster)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(STATE_VARIABLE, str(root))
+            control_plane.stop(CLUSTER)

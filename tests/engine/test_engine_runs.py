@@ -1,0 +1,194 @@
+"""up, preview, change, destroy: the real engine on a real API server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mina_infra.cluster.api import DEPLOYMENT, NAMESPACE, SERVICE, KubeApi
+from mina_infra.engine import passthrough, run
+from mina_infra.engine.process import exclusive, leftovers
+from mina_infra.engine.settle import wait_until_running
+from mina_infra.engine.state import outputs, recorded
+from mina_infra.errors import ClusterError, EngineError, MinaInfraError
+from mina_infra.local.control_plane import EmbeddedCluster
+from mina_infra.spec import SpecError
+from tests.engine.testnets import SmallTestnet, document
+
+
+@pytest.fixture
+def testnet(
+    request: pytest.FixtureRequest, embedded_cluster: EmbeddedCluster, tmp_path: Path
+) -> Iterator[SmallTestnet]:
+    """A testnet that is not deployed yet, and gone after the test."""
+    name = request.node.name.removeprefix("test_").replace("_", "-")[:28].strip("-")
+    testnet = SmallTestnet(name, embedded_cluster, tmp_path / "project")
+    yield testnet
+    testnet.change()
+    testnet.ask(lambda api: api.delete(NAMESPACE, name))
+
+
+def test_life_of_a_testnet(testnet: SmallTestnet, capfd: pytest.CaptureFixture[str]) -> None:
+    """In one test, because each step starts from what the one before left."""
+    first = run.up(testnet.env, testnet)
+    planned = len(testnet.env.plan.objects())
+    assert dict(first.changes) == {"create": planned}
+    assert {node.name for node in first.outputs.nodes} == set(testnet.deployments())
+    assert outputs(testnet.env) == first.outputs
+
+    expected = [node.name for node in first.outputs.nodes]
+
+    async def settle(api: KubeApi) -> None:
+        await wait_until_running(api, testnet.name, expected, testnet, deadline_s=60)
+
+    testnet.ask(settle)
+
+    assert dict(run.up(testnet.env, testnet).changes) == {"same": planned}, "a second up changes nothing"
+    digest = run.preview(testnet.env, testnet)
+    assert not digest.failed
+    assert {step["op"] for step in digest.digest["steps"]} == {"same"}
+
+    nodes = document(testnet.name)["nodes"]
+    nodes[1]["count"] = 4
+    testnet.change(nodes=nodes)
+    before = versions(testnet)
+    digest = run.preview(testnet.env, testnet)
+    added = {step["urn"].rpartition("::")[2] for step in digest.digest["steps"] if step["op"] == "create"}
+    assert all(name.startswith(f"{testnet.name}-whale-4") for name in added)
+    grown = run.up(testnet.env, testnet)
+    assert dict(grown.changes) == {"create": len(added), "same": planned}
+    assert {key: versions(testnet)[key] for key in before} == before, "adding a node touches only its own objects"
+
+    assert passthrough.pulumi(testnet.env, ["stack"], testnet) == 0
+    assert f"{testnet.name}-whale-4" in capfd.readouterr().out
+    assert passthrough.pulumi(testnet.env, ["preview", "--diff"], testnet) == 0
+    assert "unchanged" in capfd.readouterr().out
+    assert passthrough.pulumi(testnet.env, ["no-such-command"], testnet) != 0
+
+    gone = run.destroy(testnet.env, testnet)
+    assert dict(gone.changes) == {"delete": planned + len(added)}
+    assert testnet.remains() == []
+    assert leftovers(testnet.env.lock) == {}
+    assert run.destroy(testnet.env, testnet).changed == 0, "destroying nothing is no mistake"
+    with pytest.raises(EngineError, match="no testnet deployed"):
+        outputs(testnet.env)
+
+
+def versions(testnet: SmallTestnet) -> dict[str, object]:
+    """The generation of each Deployment and Service: it moves with every change of the declaration."""
+
+    async def look(api: KubeApi) -> dict[str, object]:
+        items = [*(await api.objects(DEPLOYMENT, testnet.name)), *(await api.objects(SERVICE, testnet.name))]
+        return {
+            f"{item['kind']} {item['metadata']['name']}": (item["metadata"]["uid"], item["metadata"].get("generation"))
+            for item in items
+        }
+
+    return testnet.ask(look)
+
+
+def test_kept_volumes_outlive_a_destroy(testnet: SmallTestnet) -> None:
+    testnet.change(retention="retain")
+    run.up(testnet.env, testnet)
+    claims = testnet.claims()
+    with pytest.raises(EngineError, match="keeps its volumes") as refused:
+        run.destroy(testnet.env, testnet)
+    assert "--exclude-protected" in str(refused.value)
+    assert len(testnet.deployments()) == 6, "a refused destroy deletes nothing"
+
+    run.destroy(testnet.env, testnet, exclude_protected=True)
+    assert testnet.deployments() == {}
+    assert testnet.claims() == claims
+    run.up(testnet.env, testnet)
+    assert testnet.claims() == claims
+    assert len(testnet.deployments()) == 6
+
+    testnet.change(retention="delete")
+    with pytest.raises(EngineError, match="would delete and re-create the claim"):
+        run.up(testnet.env, testnet)
+    assert testnet.claims() == claims
+    run.destroy(testnet.env, testnet)
+    assert testnet.remains() == [], "kept volumes go in two steps: retention: delete, then destroy"
+
+
+def test_foreign_namespace_is_refused(testnet: SmallTestnet) -> None:
+    testnet.ask(lambda api: api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": testnet.name}}))
+    for operation in (run.up, run.preview):
+        with pytest.raises(EngineError, match="belongs to somebody else"):
+            operation(testnet.env, testnet)
+    assert testnet.deployments() == {}
+    assert recorded(testnet.env).resources == 0
+    run.destroy(testnet.env, testnet)
+    assert testnet.remains() == [f"Namespace {testnet.name}"], "a destroy leaves what is not ours"
+
+
+def test_foreign_object_is_refused(testnet: SmallTestnet) -> None:
+    planned = [each.manifest for each in testnet.env.plan.objects()]
+    service = next(each for each in planned if each["kind"] == "Service")
+    stolen = {**service, "metadata": {**service["metadata"], "labels": {"app.kubernetes.io/managed-by": "helm"}}}
+
+    async def plant(api: KubeApi) -> None:
+        await api.apply(next(each for each in planned if each["kind"] == "Namespace"))
+        await api.apply(stolen)
+
+    testnet.ask(plant)
+    with pytest.raises(EngineError, match=f"Service {service['metadata']['name']}"):
+        run.up(testnet.env, testnet)
+    assert testnet.deployments() == {}
+
+
+def test_a_volume_deleted_by_hand_is_made_anew_and_said(testnet: SmallTestnet) -> None:
+    """Without a refresh the engine believes its record and never makes it again (facts: pulumi 6.1)."""
+    run.up(testnet.env, testnet)
+
+    async def lose(api: KubeApi) -> None:
+        await api.delete(DEPLOYMENT, "whale-1", testnet.name)
+        await api.delete(SERVICE, "whale-1", testnet.name)
+
+    testnet.ask(lose)
+    result = run.up(testnet.env, testnet)
+    assert result.changes["create"] >= 1
+    assert "whale-1" in testnet.deployments()
+    assert any("gone from the cluster" in line for line in testnet.said)
+
+
+def test_mistakes_of_the_document_change_nothing(testnet: SmallTestnet) -> None:
+    testnet.change(nodes=[{"role": "whale"}], retention="keep")
+    with pytest.raises(SpecError) as refused:
+        run.up(testnet.env, testnet)
+    assert f"Pulumi.{testnet.name}.yaml:" in str(refused.value)
+    assert len(refused.value.issues) >= 2
+    assert testnet.remains() == []
+
+
+def test_only_one_run_at_a_time(testnet: SmallTestnet) -> None:
+    with exclusive(testnet.env.lock), pytest.raises(EngineError, match="another run is at work"):
+        run.up(testnet.env, testnet)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("kubeconfig", Path("/nowhere/kubeconfig"), "no kubeconfig"),
+        ("context", "production", "context 'production' is not in the kubeconfig"),
+        ("kubeconfig", "unreachable", "does not answer"),
+    ],
+    ids=["missing", "context", "unreachable"],
+)
+def test_no_cluster(testnet: SmallTestnet, tmp_path: Path, field: str, value: object, message: str) -> None:
+    """Found out before the engine starts: nothing is recorded, no process runs."""
+    from dataclasses import replace
+
+    if value == "unreachable":
+        text = testnet.cluster.kubeconfig.read_text()
+        value = tmp_path / "kubeconfig"
+        port = text.partition("https://127.0.0.1:")[2].split()[0]
+        value.write_text(text.replace(f":{port}", ":1"))
+    env = replace(testnet.env, **{field: value})
+    for operation in (run.up, run.preview, run.destroy):
+        with pytest.raises(MinaInfraError, match=message) as refused:
+            operation(env, testnet)
+        assert isinstance(refused.value, ClusterError)
+    assert recorded(env).resources == 0
