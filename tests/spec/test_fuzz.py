@@ -19,7 +19,7 @@ from mina_infra.spec import Role, SpecError, TestnetSpec, load_stack_spec, parse
 from mina_infra.spec.errors import Path as DocumentPath
 from tests.spec.conftest import DOCUMENT, RUNTIME_CONFIG, refusal
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 
 WORDS = st.sampled_from(
     [
