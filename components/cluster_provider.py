@@ -15,11 +15,14 @@ def cluster_provider(config: pulumi.Config) -> kubernetes.Provider:
     it any change of the kubeconfig would replace everything, claims included (facts: pulumi 5.5).
     """
     cluster = parse_cluster(config.require_object("cluster"))
+    # Set by `mina-infra up` for one run after an interrupted one, once it has checked who owns what is there. Forced,
+    # because the interrupted run's fields belong to a manager of another name: whatever differs would be a conflict.
+    adopt = os.environ.get("MINA_INFRA_ADOPT") == "1" or None
     return kubernetes.Provider(
         "cluster",
         kubeconfig=os.path.expanduser(cluster.kubeconfig),
         context=cluster.context,
         cluster_identifier=cluster.identifier or cluster.context,
-        # Set by `mina-infra up` for one run after an interrupted one, once it has checked who owns what is there.
-        upsert_existing_objects=os.environ.get("MINA_INFRA_ADOPT") == "1" or None,
+        upsert_existing_objects=adopt,
+        enable_patch_force=adopt,
     )

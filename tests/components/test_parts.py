@@ -130,6 +130,7 @@ def test_the_program_adopts_only_when_it_is_told_to(monkeypatch: pytest.MonkeyPa
     recording = run_program("local", {"context": "here"})
     (own,) = (each for each in recording.registrations if each.type == "pulumi:providers:kubernetes")
     assert own.inputs["upsertExistingObjects"] in (True, "true")
+    assert own.inputs["enablePatchForce"] in (True, "true")
     assert own.inputs["clusterIdentifier"] == "here"
 
 
