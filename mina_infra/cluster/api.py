@@ -21,6 +21,7 @@ from lightkube.config.kubeconfig import KubeConfig, SingleConfig
 from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError
 
+from mina_infra import __version__
 from mina_infra.errors import ClusterError
 
 Manifest = dict[str, Any]
@@ -124,13 +125,15 @@ def load_config(kubeconfig: Path | str | None = None, context: str | None = None
 class KubeApi:
     """Requests to one API server. Use as an asynchronous context manager; one instance for each event loop."""
 
-    def __init__(self, config: SingleConfig, *, connections: int = 400) -> None:
+    def __init__(self, config: SingleConfig, *, connections: int = 400, part: str = "") -> None:
+        """`part` tells our programs from each other in the API server's audit log: `mina-infra/0.1.0 (world)`."""
         self.config = config
         user = config.user or User()
         ssl = verify_cluster(config.cluster, user, config.abs_file, trust_env=False)
         self.http = httpx2.AsyncClient(
             base_url=config.cluster.server,
             auth=user_auth(user),
+            headers={"User-Agent": f"mina-infra/{__version__}" + (f" ({part})" if part else "")},
             timeout=httpx2.Timeout(15.0),
             trust_env=False,
             transport=httpx2.AsyncHTTPTransport(
@@ -140,8 +143,10 @@ class KubeApi:
         )
 
     @classmethod
-    def from_kubeconfig(cls, kubeconfig: Path | str | None = None, context: str | None = None) -> Self:
-        return cls(load_config(kubeconfig, context))
+    def from_kubeconfig(
+        cls, kubeconfig: Path | str | None = None, context: str | None = None, *, part: str = ""
+    ) -> Self:
+        return cls(load_config(kubeconfig, context), part=part)
 
     async def __aenter__(self) -> Self:
         await self.http.__aenter__()

@@ -57,9 +57,9 @@ class EmbeddedCluster:
     def paths(self) -> ClusterPaths:
         return ClusterPaths(self.name, self.state.parent)
 
-    def api(self) -> KubeApi:
+    def api(self, *, part: str = "") -> KubeApi:
         """A new client; use it as an asynchronous context manager."""
-        return KubeApi.from_kubeconfig(self.kubeconfig, self.context)
+        return KubeApi.from_kubeconfig(self.kubeconfig, self.context, part=part)
 
 
 class Step(Enum):

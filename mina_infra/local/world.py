@@ -105,7 +105,7 @@ def _put_aside(file: Path) -> None:
 async def serve(paths: ClusterPaths, ready: Callable[[], None]) -> None:
     """Run the provisioner and the simulator until cancelled or until the state folder is gone."""
     cluster = EmbeddedCluster(paths.name, paths.state, paths.kubeconfig, paths.context, server="")
-    async with cluster.api() as api, cluster.api() as simulator_api:
+    async with cluster.api(part="world") as api, cluster.api(part="world") as simulator_api:
         # Two clients: hundreds of simulated nodes must not use up the connections of the provisioner.
         tasks = [
             asyncio.create_task(_keep_running("provisioner", lambda: run_provisioner(api, paths.volumes))),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -51,9 +52,9 @@ class Cluster:
 class Clusters:
     """Opens clusters when a Configure call asks for them, only those of the one kubeconfig, and closes them all."""
 
-    def __init__(self, kubeconfig: Path, connect: Connect = KubeApi) -> None:
+    def __init__(self, kubeconfig: Path, connect: Connect | None = None) -> None:
         self._allowed = Allowed(kubeconfig)
-        self._connect = connect
+        self._connect = connect or partial(KubeApi, part="provider")
         self._open: dict[str, Cluster] = {}
         self._pools = AsyncExitStack()
         self._opening = asyncio.Lock()
