@@ -19,6 +19,9 @@ from rich.status import Status
 HEARTBEAT_S = 4.0
 """Seconds after which a silent stage says again what it is doing."""
 
+PLAIN_EVERY_S = 3.0
+"""Seconds between lines of one stage where they stay, as in the log of a CI run."""
+
 LABEL_WIDTH = 11
 
 
@@ -100,7 +103,7 @@ class Reporter:
                 self._status.start()
             self._status.update(f"{escape(stage.line())} [dim]{stage.elapsed()} s[/]")
             self._note()
-        elif time.monotonic() - self._last >= 1.0 or stage.elapsed() < 1:
+        elif time.monotonic() - self._last >= PLAIN_EVERY_S or stage.elapsed() < 1:
             self._plain(stage)
 
     def _plain(self, stage: Stage) -> None:
