@@ -41,8 +41,8 @@ def problems(name: str, planned: Mapping[str, Any], live: Mapping[str, Any]) -> 
         if field in planned and planned[field] != live.get(field):
             old = shown(live.get(field))
             yield (
-                f"claim '{name}': changing {field} from {old} to {shown(planned[field])} would delete and re-create the "
-                f"claim and lose its data. Keep {old}, or destroy and deploy anew."
+                f"claim '{name}': changing {field} from {old} to {shown(planned[field])} would delete and "
+                f"re-create the claim and lose its data. Keep {old}, or destroy and deploy anew."
             )
     new, size = _storage(planned), _storage(live)
     if new and size and _bytes(new) < _bytes(size):

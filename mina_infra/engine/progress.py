@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _STACK = "pulumi:pulumi:Stack"
 _MARKUP = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
+_SUBJECT = re.compile(r'^(?:error: )*resource "?urn:pulumi:[^" ]*"? (?:was )?')
 _SHOWN_FAILURES = 8
 # What the engine says beside the real causes.
 _NOISE = ("update failed", "resource monitor shut down", "preview failed", "update canceled", "update cancelled")
@@ -68,8 +69,10 @@ class Progress:
 
     def _note(self, urn: str, message: str) -> None:
         text = _MARKUP.sub("", message).strip()
-        if text.removeprefix("error: ") in _NOISE or "resource monitor shut down" in text:
+        if text.removeprefix("error: ").startswith(_NOISE):
             return
+        # The provider's general advice follows after an empty line; it does not fit here (never import, never patch).
+        text = _SUBJECT.sub("", text.partition("\n\n")[0])
         name = "" if not urn or f"::{_STACK}::" in urn else self._name(urn)
         known = self.failures.get(name, "failed")
         self.failures[name] = text if known == "failed" else known if text in known else f"{known}\n{text}"

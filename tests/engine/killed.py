@@ -1,6 +1,7 @@
-"""A run that is killed at an exact point: `python -m tests.engine.killed up|destroy run|engine N STATE PROJECT STACK`.
+"""A run that is stopped at an exact point: `python -m tests.engine.killed up|destroy VICTIM N STATE PROJECT STACK`.
 
-After N finished objects the run itself, or only the engine below it, gets SIGKILL.
+After N finished objects the run itself (VICTIM `run`) or only the engine below it (`engine`) gets SIGKILL, or the run
+gets a Ctrl-C (`ctrl-c`).
 """
 
 from __future__ import annotations
@@ -18,29 +19,34 @@ from mina_infra.errors import EngineError
 from mina_infra.local.control_plane import EmbeddedCluster
 from tests.engine.testnets import environment
 
-KILLED = 99
-"""Exit code of a run whose engine was killed and that said so."""
+CODES = {"run": -signal.SIGKILL, "engine": 99, "ctrl-c": 130}
+"""How the process ends, by victim: 99 is a run whose engine was killed and that said so."""
 
 
 def main(operation: str, victim: str, point: int, state: Path, project: Path, stack: str) -> int:
     name = state.name
     cluster = EmbeddedCluster(name, state, state / "kubeconfig", f"kwok-{name}", server="")
     env = environment(cluster, project, stack)
-    see = Progress.see
+    see, done = Progress.see, False
 
     def see_and_kill(progress: Progress, event: Any, now: float) -> None:
+        nonlocal done
         see(progress, event, now)
-        if progress.done >= point:
-            if victim == "run":
-                os.kill(os.getpid(), signal.SIGKILL)
-            for pid in leftovers(env.lock):
-                os.kill(pid, signal.SIGKILL)
+        if progress.done >= point and not done:
+            done = True
+            if victim == "engine":
+                for pid in leftovers(env.lock):
+                    os.kill(pid, signal.SIGKILL)
+            else:
+                os.kill(os.getpid(), signal.SIGKILL if victim == "run" else signal.SIGINT)
 
     Progress.see = see_and_kill  # type: ignore[method-assign]
     try:
         getattr(run, operation)(env)
     except EngineError as error:
-        return KILLED if "was killed" in str(error) else print(error) or 1
+        return CODES["engine"] if "was killed" in str(error) else print(error) or 1
+    except KeyboardInterrupt:
+        return CODES["ctrl-c"]
     return 0
 
 

@@ -12,12 +12,12 @@ from mina_infra.engine import run
 from mina_infra.engine.process import leftovers
 from mina_infra.engine.state import recorded
 from mina_infra.local.control_plane import EmbeddedCluster
-from tests.engine.killed import KILLED
+from tests.engine.killed import CODES
 from tests.engine.testnets import ROOT, SmallTestnet
 
 # Who is killed, after how many finished objects: of an up, then of a destroy. 1 is the namespace and its like; 0.99 is
 # the last object but one.
-CASES = [("run", 0.05, 0.05), ("engine", 0.5, 0.5), ("run", 0.9, 0.9), ("engine", 0.99, 0.99)]
+CASES = [("run", 0.05, 0.05), ("engine", 0.5, 0.5), ("run", 0.9, 0.9), ("engine", 0.99, 0.99), ("ctrl-c", 0.3, 0.3)]
 
 
 def killed(testnet: SmallTestnet, operation: str, victim: str, point: int) -> None:
@@ -27,7 +27,7 @@ def killed(testnet: SmallTestnet, operation: str, victim: str, point: int) -> No
         [*command, str(testnet.cluster.state), str(testnet.project), testnet.name],
         cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
-    assert done.returncode == (-9 if victim == "run" else KILLED), done.stdout + done.stderr
+    assert done.returncode == CODES[victim], done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(("victim", "up_at", "destroy_at"), CASES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ def testnet(
     request: pytest.FixtureRequest, embedded_cluster: EmbeddedCluster, tmp_path: Path
 ) -> Iterator[SmallTestnet]:
     """A testnet that is not deployed yet, and gone after the test."""
-    name = request.node.name.removeprefix("test_").replace("_", "-")[:28].strip("-")
+    name = re.sub("[^a-z]+", "-", request.node.name.removeprefix("test_"))[:28].strip("-")
     testnet = SmallTestnet(name, embedded_cluster, tmp_path / "project")
     yield testnet
     testnet.change()
@@ -55,10 +57,11 @@ def test_life_of_a_testnet(testnet: SmallTestnet, capfd: pytest.CaptureFixture[s
     testnet.change(nodes=nodes)
     before = versions(testnet)
     digest = run.preview(testnet.env, testnet)
-    added = {step["urn"].rpartition("::")[2] for step in digest.digest["steps"] if step["op"] == "create"}
+    added, updated = steps(digest, "create"), steps(digest, "update")
     assert all(name.startswith(f"{testnet.name}-whale-4") for name in added)
+    assert updated == {f"{testnet.name}-quota"}, "the sum over all nodes; nothing else knows of the new one"
     grown = run.up(testnet.env, testnet)
-    assert dict(grown.changes) == {"create": len(added), "same": planned}
+    assert dict(grown.changes) == {"create": len(added), "update": 1, "same": planned - 1}
     assert {key: versions(testnet)[key] for key in before} == before, "adding a node touches only its own objects"
 
     assert passthrough.pulumi(testnet.env, ["stack"], testnet) == 0
@@ -74,6 +77,12 @@ def test_life_of_a_testnet(testnet: SmallTestnet, capfd: pytest.CaptureFixture[s
     assert run.destroy(testnet.env, testnet).changed == 0, "destroying nothing is no mistake"
     with pytest.raises(EngineError, match="no testnet deployed"):
         outputs(testnet.env)
+
+
+def steps(preview: run.Preview, op: str) -> set[str]:
+    """The names of the Kubernetes objects with this operation."""
+    found = (step["urn"] for step in preview.digest["steps"] if step["op"] == op)
+    return {urn.rpartition("::")[2] for urn in found if "$kubernetes:" in urn}
 
 
 def versions(testnet: SmallTestnet) -> dict[str, object]:
@@ -106,7 +115,7 @@ def test_kept_volumes_outlive_a_destroy(testnet: SmallTestnet) -> None:
     assert len(testnet.deployments()) == 6
 
     testnet.change(retention="delete")
-    with pytest.raises(EngineError, match="would delete and re-create the claim"):
+    with pytest.raises(EngineError, match="lose its data"):
         run.up(testnet.env, testnet)
     assert testnet.claims() == claims
     run.destroy(testnet.env, testnet)
@@ -179,8 +188,6 @@ def test_only_one_run_at_a_time(testnet: SmallTestnet) -> None:
 )
 def test_no_cluster(testnet: SmallTestnet, tmp_path: Path, field: str, value: object, message: str) -> None:
     """Found out before the engine starts: nothing is recorded, no process runs."""
-    from dataclasses import replace
-
     if value == "unreachable":
         text = testnet.cluster.kubeconfig.read_text()
         value = tmp_path / "kubeconfig"
