@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-HEARTBEAT_S = 4.0
+HEARTBEAT_S = 3.0
 """Seconds after which a silent stage says again what it is doing."""
 
 PLAIN_EVERY_S = 3.0
