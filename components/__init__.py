@@ -4,13 +4,13 @@ Python programs import them from here; programs in other languages add this fold
 (`pulumi package add github.com/o1-labs/mina-infra/components`).
 """
 
+from components.arguments import TestnetArgs
 from components.cluster_provider import cluster_provider
 from components.genesis_ledger import GenesisLedger, GenesisLedgerArgs
 from components.role_deployment import RoleDeployment, RoleDeploymentArgs
 from components.seed_nodes import SeedNodes, SeedNodesArgs
 from components.storage_classes import RegionalStorageClasses, RegionalStorageClassesArgs
 from components.testnet import Testnet
-from components.types import TestnetArgs
 
 COMPONENTS = (Testnet, RegionalStorageClasses, GenesisLedger, RoleDeployment, SeedNodes)
 

@@ -12,7 +12,8 @@ def cluster_provider(config: pulumi.Config) -> kubernetes.Provider:
     """The provider for `mina-infra:cluster: {context: ..., kubeconfig: PATH, identifier: ...}`.
 
     `identifier` (default: the context) says which cluster this is. Only a change of it replaces the objects; without
-    it any change of the kubeconfig would replace everything, claims included (facts: pulumi 5.5).
+    it any change of the kubeconfig would replace everything, claims included
+    (docs/facts.md: pulumi/cluster-identifier).
     """
     cluster = parse_cluster(config.require_object("cluster"))
     # Set by `mina-infra up` for one run after an interrupted one, once it has checked who owns what is there. Forced,

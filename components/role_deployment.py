@@ -4,8 +4,8 @@ from typing import TypedDict
 
 import pulumi
 
+from components.arguments import TestnetArgs
 from components.objects import ROLE_DEPLOYMENT, PlannedComponent, plan_of
-from components.types import TestnetArgs
 
 
 class RoleDeploymentArgs(TypedDict):

@@ -4,8 +4,8 @@ from typing import TypedDict
 
 import pulumi
 
+from components.arguments import TestnetArgs
 from components.objects import SEED_NODES, PlannedComponent, plan_of
-from components.types import TestnetArgs
 from mina_infra.spec import Role
 
 

@@ -4,8 +4,8 @@ from typing import TypedDict
 
 import pulumi
 
+from components.arguments import TestnetArgs
 from components.objects import REGIONAL_STORAGE_CLASSES, PlannedComponent, plan_of
-from components.types import TestnetArgs
 
 
 class RegionalStorageClassesArgs(TypedDict):

@@ -4,12 +4,12 @@ from typing import Any
 
 import pulumi
 
+from components.arguments import TestnetArgs
 from components.genesis_ledger import GenesisLedger
 from components.objects import TESTNET, PlannedComponent, plan_of
 from components.role_deployment import RoleDeployment
 from components.seed_nodes import SeedNodes
 from components.storage_classes import RegionalStorageClasses
-from components.types import TestnetArgs
 from mina_infra.spec import Role
 
 

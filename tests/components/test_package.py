@@ -18,7 +18,8 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 from pydantic import BaseModel
 
 import mina_infra
-from components import Testnet, schema, types
+from components import Testnet, schema
+from components import arguments as typed
 from mina_infra.spec.models import TestnetSpec
 from tests.components.conftest import ROOT
 from tests.components.recording import Recording, provider, record
@@ -96,7 +97,7 @@ def typed_dict_of(annotation: Any) -> Any:
 
 
 def pairs(
-    arguments: Any = types.TestnetArgs, model: type[BaseModel] = TestnetSpec
+    arguments: Any = typed.TestnetArgs, model: type[BaseModel] = TestnetSpec
 ) -> Iterator[tuple[Any, type[BaseModel]]]:
     """Every TypedDict with the model that checks it."""
     yield arguments, model
