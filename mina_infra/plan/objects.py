@@ -14,6 +14,11 @@ SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 """On everything that a daemon's readiness decides: waiting Services starve the engine's parallel slots, and claims
 that are bound at first sight (adopted ones) are waited for in vain. `mina-infra verify` judges readiness."""
 
+FIELD_MANAGER = {"pulumi.com/patchFieldManager": "mina-infra"}
+"""On every object. Without it the provider makes up a manager's name for each object that it creates or adopts and
+keeps it in the engine's record alone; what a killed run applied then belongs to a name that nobody knows any more, and
+every later change of those fields is a conflict."""
+
 
 @dataclass(frozen=True)
 class PlannedObject:
@@ -26,6 +31,10 @@ class PlannedObject:
     manifest: Manifest
     protect: bool = False
     after: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        metadata = self.manifest["metadata"]
+        metadata["annotations"] = {**metadata.get("annotations", {}), **FIELD_MANAGER}
 
 
 @dataclass(frozen=True)
