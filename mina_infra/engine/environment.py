@@ -21,6 +21,7 @@ from mina_infra.engine.process import MARK, mark_of
 from mina_infra.errors import EngineError
 from mina_infra.plan import TestnetPlan, load_stack, parse_document, plan_testnet
 from mina_infra.plan.localize import localize
+from mina_infra.spec import parse_cluster
 
 PROJECT = "mina-infra"
 """Name of the Pulumi project, as in Pulumi.yaml; part of every URN, so it never changes."""
@@ -106,7 +107,7 @@ def embedded_environment(
 
 
 def embedded_variables(state: Path) -> dict[str, str]:
-    """Engine settings for a file backend of our own (each measured, facts: measured).
+    """Engine settings for a file backend of our own (docs/facts.md: measured/checkpoints, measured/sidecars).
 
     No checkpoints: the whole state written twice per object costs more than everything else together; what a killed
     run leaves unrecorded is adopted by the next one (`recovery`). No sidecar files: a kill can leave them unreadable.
@@ -134,7 +135,7 @@ def _refuse_automatic_log(home: Path) -> None:
 def ambient_environment(*, project: Path, stack: str) -> EngineEnvironment:
     """The environment of a stack on a real cluster: the user's CLI, backend, login and stack file.
 
-    Raises EngineError when there is no CLI or no stack file.
+    Raises EngineError when there is no CLI or no stack file, SpecError when the file does not say which cluster.
     """
     found = shutil.which("pulumi")
     if found is None:
@@ -144,15 +145,14 @@ def ambient_environment(*, project: Path, stack: str) -> EngineEnvironment:
     stack_file = project / f"Pulumi.{stack}.yaml"
     if not stack_file.exists():
         raise EngineError(f"no stack file {stack_file.name} in {project}; known stacks: {known_stacks(project)}")
-    cluster = (read_config(stack_file)).get(CLUSTER_KEY) or {}
-    named = cluster.get("kubeconfig")
+    cluster = parse_cluster(read_config(stack_file).get(CLUSTER_KEY, {}))
     return EngineEnvironment(
         pulumi=Path(found),
         project=project,
         work_dir=project,
         stack=stack,
-        kubeconfig=Path(named).expanduser() if named else None,
-        context=cluster.get("context"),
+        kubeconfig=Path(cluster.kubeconfig).expanduser(),
+        context=cluster.context,
         lock=project / ".mina-infra" / "runs" / f"{stack}.lock",
     )
 

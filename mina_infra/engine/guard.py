@@ -1,8 +1,8 @@
 """What would lose a volume is refused before the engine runs.
 
 The provider answers a changed claim with delete-then-create, under the claim's own name: the disk goes, the new claim
-is empty, and the engine reports an ordinary replacement (facts: pulumi 5.3). So a planned claim is compared with the
-live one first. Pure.
+is empty, and the engine reports an ordinary replacement (docs/facts.md: pulumi/claim-replacement). So a planned claim
+is compared with the live one first. Pure.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def refuse_lost_volumes(planned: Iterable[PlannedObject], live: Live) -> None:
 
 
 def problems(name: str, planned: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[str]:
-    """Why one live claim does not survive its plan (messages V15 and V16 of the storage facts)."""
+    """Why one live claim does not survive its plan (docs/facts.md: refusal/V15, refusal/V16)."""
     for field in FIXED:
         if field in planned and planned[field] != live.get(field):
             old = shown(live.get(field))

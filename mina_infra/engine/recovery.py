@@ -1,19 +1,19 @@
 """Before a run: is the cluster there, is everything that we would touch ours, and what did an interrupted run leave?
 
-A killed `up` does not converge by running it again (facts: measured): objects that were made but not recorded fail
-every later run with "already exists", and the obvious repair by import replaces claims. So: what is live, planned,
-labelled as ours and not on record is adopted by one upserting run; what is not ours refuses the run, before anything
-is changed.
+A killed `up` does not converge by running it again (docs/facts.md: measured/killed-up): objects that were made but not
+recorded fail every later run with "already exists", and the obvious repair by import replaces claims. So: what is live,
+planned, labelled as ours and not on record is adopted by one upserting run; what is not ours refuses the run, before
+anything is changed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mina_infra.cluster.api import CLAIM, NAMESPACE, PERSISTENT_VOLUME, ApiStatusError, KubeApi
+from mina_infra.cluster.api import CLAIM, PERSISTENT_VOLUME, ApiStatusError, KubeApi
 from mina_infra.engine.environment import EngineEnvironment
 from mina_infra.engine.guard import refuse_lost_volumes
 from mina_infra.engine.inventory import (
@@ -32,7 +32,7 @@ from mina_infra.errors import ClusterError, EngineError
 from mina_infra.spec import Retention
 
 GONE_DEADLINE_S = 180.0
-"""Seconds to wait for a namespace that is being deleted, with all its pods."""
+"""Seconds to wait for what is being deleted; a namespace of 200 nodes takes about 20, a cloud's disk longer."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,8 @@ class Situation:
 async def before_up(env: EngineEnvironment, report: Report) -> Situation:
     """Look, refuse or say what will be repaired. Changes nothing. Raises ClusterError or EngineError."""
     async with KubeApi.from_kubeconfig(env.kubeconfig, env.context) as api:
-        live = await examine(api, env)
-        if _leaving(env, live):
-            await wait_until_gone(api, env, report)
-            live = await examine(api, env)
+        # Whatever is still on its way out looks like an unchanged object now and would be missing afterwards.
+        live = await wait_until_gone(api, env, planned_keys(env.plan), report)
     known = recorded(env)
     difference = compare(planned_keys(env.plan), known, live, env.plan.spec.name)
     refuse_foreign(env, live, difference.foreign)
@@ -104,23 +102,49 @@ def refuse_foreign(env: EngineEnvironment, live: Live, foreign: Iterable[ObjectK
         )
 
 
-def _leaving(env: EngineEnvironment, live: Live) -> bool:
-    """Is our namespace on its way out, deleted by a run that did not see the end of it?"""
-    key = ObjectKey("", "Namespace", "", env.plan.spec.name)
-    return key in live and live[key].leaving
+async def wait_until_gone(api: KubeApi, env: EngineEnvironment, keys: Iterable[ObjectKey], report: Report) -> Live:
+    """Wait until none of these objects is being deleted; the live objects then.
+
+    Raises ClusterError after GONE_DEADLINE_S, naming what is left.
+    """
+    wanted, began = set(keys), time.monotonic()
+    while True:
+        live = await examine(api, env)
+        leaving = sorted(key for key in wanted if key in live and live[key].leaving)
+        if not leaving:
+            return live
+        await _wait_for(leaving, began, report)
 
 
-async def wait_until_gone(api: KubeApi, env: EngineEnvironment, report: Report) -> None:
-    """Wait until the testnet's namespace is gone. Raises ClusterError after GONE_DEADLINE_S."""
-    name, began = env.plan.spec.name, time.monotonic()
-    while await api.get(NAMESPACE, name) is not None:
-        left = len(await api.objects(CLAIM, name))
-        report.update(f"namespace {name} is being deleted ({left} claims left, {time.monotonic() - began:.0f} s)")
-        if time.monotonic() - began > GONE_DEADLINE_S:
-            raise ClusterError(
-                f"namespace '{name}' is still being deleted after {GONE_DEADLINE_S:.0f} s; see its status.conditions"
-            )
-        await asyncio.sleep(0.5)
+async def wait_for_volumes(api: KubeApi, namespace: str, report: Report) -> None:
+    """Wait until the volumes of deleted claims are gone too. Raises ClusterError after GONE_DEADLINE_S."""
+    began = time.monotonic()
+    while True:
+        volumes = await api.objects(PERSISTENT_VOLUME)
+        claims = await api.objects(CLAIM, namespace)
+        kept = {claim["metadata"]["uid"] for claim in claims}
+        left = [
+            f"PersistentVolume of {reference['name']}"
+            for volume in volumes
+            if (reference := volume["spec"].get("claimRef") or {}).get("namespace") == namespace
+            and reference.get("uid") not in kept
+            and volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete"
+        ]
+        if not left:
+            return
+        await _wait_for(left, began, report)
+
+
+async def _wait_for(left: Sequence[object], began: float, report: Report) -> None:
+    """Half a second; ClusterError when it has been too long."""
+    waited = time.monotonic() - began
+    if waited > GONE_DEADLINE_S:
+        raise ClusterError(
+            f"still being deleted after {GONE_DEADLINE_S:.0f} s: {some(left)}. Something uses them or has to let them "
+            "go first; see their metadata.finalizers"
+        )
+    report.update(f"being deleted: {some(left)} ({waited:.0f} s)")
+    await asyncio.sleep(0.5)
 
 
 def _tell(report: Report, difference: Comparison) -> None:
@@ -186,8 +210,8 @@ async def sweep(env: EngineEnvironment, report: Report) -> int:
         if doomed:
             report.update(f"removing {len(doomed)} unrecorded objects of an interrupted run")
             await asyncio.gather(*(_delete(api, key) for key in doomed))
-        if _leaving(env, live) or any(key.kind == "Namespace" for key in doomed):
-            await wait_until_gone(api, env, report)
+        await wait_until_gone(api, env, {*live, *doomed}, report)
+        await wait_for_volumes(api, env.plan.spec.name, report)
     return len(doomed)
 
 

@@ -34,7 +34,7 @@ from mina_infra.errors import EngineError, MinaInfraError
 from mina_infra.outputs import OutputsDocument
 
 PARALLEL = 64
-"""Operations at once; measured as enough to keep the API server busy (facts: measured)."""
+"""Operations at once; enough to keep the API server busy (docs/facts.md: measured/waiting)."""
 
 ADOPT = "MINA_INFRA_ADOPT"
 """Set for one run after an interrupted one: the program then lets its provider take over existing objects."""
@@ -63,7 +63,7 @@ class UpResult(RunResult):
 
 @dataclass(frozen=True)
 class Preview:
-    """A preview's digest (`pulumi preview --json`, facts: pulumi 4.1).
+    """A preview's digest (docs/facts.md: pulumi/preview-digest).
 
     `failed` is the engine's verdict: a protected object is in the way, or the API server refuses a change; the digest
     is complete all the same.
@@ -139,7 +139,7 @@ def preview(env: EngineEnvironment, report: Report | None = None) -> Preview:
     report = report or Silent()
     situation = asyncio.run(before_up(env, report))
     total = max(len(env.plan.objects()), len(situation.recorded.objects))
-    # A flipped retainOnDelete is visible in no other way (facts: pulumi 4.1).
+    # A flipped retainOnDelete is visible in no other way (docs/facts.md: pulumi/preview-digest).
     run = _Run(env, report, total, {"preview": ["--show-sames"]})
     failure: MinaInfraError | None = None
     try:

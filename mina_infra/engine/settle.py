@@ -1,8 +1,8 @@
 """Wait until every node of a testnet runs, and say by name what is still missing.
 
-Deployments are registered without Pulumi's own waiting, which would fill the engine's parallel slots (facts: measured);
-this is the waiting, in one place, over three watches. Readiness is the kubelet's; whether the network is healthy is
-the guardian's to judge.
+Deployments are registered without Pulumi's own waiting, which would fill the engine's parallel slots
+(docs/facts.md: measured/waiting); this is the waiting, in one place, over three watches. Readiness is the kubelet's;
+whether the network is healthy is the guardian's to judge.
 """
 
 from __future__ import annotations

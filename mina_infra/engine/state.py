@@ -1,7 +1,7 @@
 """What the engine has on record: read from a file backend of our own, or exported from the user's.
 
 The file backend is also mended here, because the CLI cannot: every command of it fails on an unreadable state file.
-Layout of the file backend: facts pulumi 5.1 and the folder itself.
+Its layout is the engine's (docs/facts.md: pulumi/file-backend).
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from mina_infra.errors import EngineError
 from mina_infra.outputs import OutputsDocument
 
 _KUBERNETES = "kubernetes:"
+
+KEPT_COPIES = 10
 
 
 @dataclass(frozen=True, order=True)
@@ -122,6 +124,7 @@ def mend(env: EngineEnvironment, report: Report) -> None:
             report.say("repaired", f"removed the empty sidecar file {sidecar.name} of an interrupted run")
     _clear_locks(env, report)
     _restore_state(env, report)
+    _prune(env)
 
 
 def _clear_locks(env: EngineEnvironment, report: Report) -> None:
@@ -161,6 +164,18 @@ def _copies(env: EngineEnvironment) -> list[Path]:
     for folder, pattern in (("backups", f"{env.stack}.*.json"), ("history", f"{env.stack}-*.checkpoint.json")):
         found += (root / folder / PROJECT / env.stack).glob(pattern)
     return sorted((each for each in found if each.exists()), key=lambda each: each.stat().st_mtime, reverse=True)
+
+
+def _prune(env: EngineEnvironment) -> None:
+    """Forget old copies of the state: every run adds two (4 MB each for 200 nodes), the engine removes none.
+
+    The short entries that `pulumi stack history` shows stay.
+    """
+    assert env.backend is not None
+    for folder, pattern in (("backups", "*.json"), ("history", "*.checkpoint.json")):
+        copies = (env.backend / ".pulumi" / folder / PROJECT / env.stack).glob(pattern)
+        for old in sorted(copies, key=lambda each: each.stat().st_mtime)[:-KEPT_COPIES]:
+            old.unlink()
 
 
 def _is_checkpoint(file: Path) -> bool:

@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
-from mina_infra.cluster.api import DEPLOYMENT, NAMESPACE, SERVICE, KubeApi
+from mina_infra.cluster.api import CLAIM, DEPLOYMENT, NAMESPACE, SERVICE, KubeApi
 from mina_infra.engine import passthrough, run
+from mina_infra.engine.environment import ambient_environment
 from mina_infra.engine.process import exclusive, leftovers
 from mina_infra.engine.settle import wait_until_running
 from mina_infra.engine.state import outputs, recorded
@@ -64,6 +66,7 @@ def test_life_of_a_testnet(testnet: SmallTestnet, capfd: pytest.CaptureFixture[s
     assert dict(grown.changes) == {"create": len(added), "update": 1, "same": planned - 1}
     assert {key: versions(testnet)[key] for key in before} == before, "adding a node touches only its own objects"
 
+    assert run.refresh(testnet.env, testnet).changed == 0
     assert passthrough.pulumi(testnet.env, ["stack"], testnet) == 0
     assert f"{testnet.name}-whale-4" in capfd.readouterr().out
     assert passthrough.pulumi(testnet.env, ["preview", "--diff"], testnet) == 0
@@ -148,19 +151,26 @@ def test_foreign_object_is_refused(testnet: SmallTestnet) -> None:
     assert testnet.deployments() == {}
 
 
-def test_a_volume_deleted_by_hand_is_made_anew_and_said(testnet: SmallTestnet) -> None:
-    """Without a refresh the engine believes its record and never makes it again (facts: pulumi 6.1)."""
+def test_what_was_deleted_by_hand_is_made_anew_and_said(testnet: SmallTestnet) -> None:
+    """Without a refresh the engine believes its record and never makes it again (docs/facts.md: pulumi/no-refresh).
+
+    The claim is still being deleted when the run begins: its pod has to end first.
+    """
     run.up(testnet.env, testnet)
+    before = testnet.claims()
 
     async def lose(api: KubeApi) -> None:
+        await api.delete(CLAIM, "whale-1-runtime-state-e1", testnet.name)
         await api.delete(DEPLOYMENT, "whale-1", testnet.name)
-        await api.delete(SERVICE, "whale-1", testnet.name)
 
     testnet.ask(lose)
     result = run.up(testnet.env, testnet)
-    assert result.changes["create"] >= 1
+    assert result.changes["create"] == 2
     assert "whale-1" in testnet.deployments()
+    after = testnet.claims()
+    assert [name for name in before if after[name] != before[name]] == ["whale-1-runtime-state-e1"]
     assert any("gone from the cluster" in line for line in testnet.said)
+    assert any("claims are gone" in line and "whale-1-runtime-state-e1" in line for line in testnet.said)
 
 
 def test_mistakes_of_the_document_change_nothing(testnet: SmallTestnet) -> None:
@@ -169,6 +179,23 @@ def test_mistakes_of_the_document_change_nothing(testnet: SmallTestnet) -> None:
         run.up(testnet.env, testnet)
     assert f"Pulumi.{testnet.name}.yaml:" in str(refused.value)
     assert len(refused.value.issues) >= 2
+    assert testnet.remains() == []
+
+
+def test_a_real_cluster_without_the_official_provider_is_refused(
+    testnet: SmallTestnet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cluster is real enough: what makes it so is that the stack file, not `local`, names it."""
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", str(testnet.env.pulumi.parent))
+    config = yaml.safe_load((stack_file := testnet.project / f"Pulumi.{testnet.name}.yaml").read_text())
+    cluster = {"context": testnet.cluster.context, "kubeconfig": str(testnet.cluster.kubeconfig)}
+    config["config"]["mina-infra:cluster"] = cluster
+    stack_file.write_text(yaml.safe_dump(config))
+    with pytest.raises(EngineError, match="neither installed nor could it be installed"):
+        run.up(ambient_environment(project=testnet.project, stack=testnet.name), testnet)
     assert testnet.remains() == []
 
 

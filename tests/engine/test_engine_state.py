@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mina_infra.engine.environment import EngineEnvironment
-from mina_infra.engine.state import mend, recorded, state_file
+from mina_infra.engine.state import KEPT_COPIES, mend, recorded, state_file
 from mina_infra.errors import EngineError
 
 CHECKPOINT = {"version": 3, "checkpoint": {"stack": "organization/mina-infra/qa", "latest": {"resources": []}}}
@@ -97,6 +97,17 @@ def test_a_torn_state_file_is_restored_from_the_newest_readable_copy(env: Engine
     assert json.loads(state_file(env).read_text()) == newer
     assert "restored from qa.2.json" in heard.said[0]
     assert list(state_file(env).parent.glob("qa.json.broken-*")), "what was there is kept"
+
+
+def test_old_copies_are_forgotten_and_the_newest_kept(env: EngineEnvironment) -> None:
+    backups = env.backend / ".pulumi" / "backups" / "mina-infra" / "qa"  # type: ignore[operator]
+    backups.mkdir(parents=True)
+    for index in range(KEPT_COPIES + 3):
+        file = backups / f"qa.{index}.json"
+        file.touch()
+        os.utime(file, (index, index))
+    mend(env, Heard())
+    assert {file.name for file in backups.iterdir()} == {f"qa.{index}.json" for index in range(3, KEPT_COPIES + 3)}
 
 
 def test_a_torn_state_file_without_a_copy_is_put_aside(env: EngineEnvironment) -> None:
