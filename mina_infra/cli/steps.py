@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mina_infra.publish.folder import Published
 
 START_S = 1800.0
-"""Seconds within which a new network must be healthy: the limit for a node that joins (guardian facts 5.3)."""
+"""Seconds within which a new network must be healthy (docs/facts.md: guardian/time-in-state)."""
 
 EMBEDDED_START_S = 300.0
 """The same on the embedded cluster, where slots take a second and nothing is pulled or proved."""

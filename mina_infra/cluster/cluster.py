@@ -20,7 +20,7 @@ from mina_infra.cluster.retry import DroppedError, with_retries
 
 R = TypeVar("R")
 
-# The API server does not throttle long-running requests, so this is the only protection (facts: guardian 1.2).
+# The API server does not throttle these, so this is the only protection (docs/facts.md: kubernetes/long-running).
 STREAMS = 32
 
 

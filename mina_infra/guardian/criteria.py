@@ -1,7 +1,7 @@
 """What counts as healthy: every threshold of the guardian, in slots or blocks, with its source.
 
-What a stack may set comes from the outputs document; the rest is fixed here. "Facts" are Mina's own alert rules and the
-derivations written beside the numbers.
+What a stack may set comes from the outputs document; the rest is fixed here, with its derivation beside it. Mina's own
+alerts have other limits for some of it (docs/facts.md: guardian/mina-alerts).
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ class Criteria:
     # A node that lacks more than this for longer than that is not catching up: at a fill of 0.75, 5 blocks are 7 slots.
     behind_fail_blocks: int = 5
     behind_fail_slots: int = 4
-    # Mina's operators wait 60 minutes for a bootstrap on networks of 3 minutes a slot.
+    # An hour on networks of 3 minutes a slot (docs/facts.md: guardian/time-in-state).
     bootstrap_fail_slots: int = 20
-    # A node that fetches many blocks may take this long (facts: guardian 5.3, CATCHUP).
+    # A node that fetches many blocks may take this long (docs/facts.md: guardian/time-in-state).
     catchup_fail_slots: int = 24
-    # Depth 1 is normal (54 % of the filled slots have two or more leaders); 2 or more that lasts is not.
+    # Depth 1 is normal: most filled slots have two or more leaders (docs/facts.md: guardian/healthy-network). 2 or more
+    # that lasts is not.
     fork_warn_depth: int = 2
     fork_warn_slots: int = 2
     fork_lasting_slots: int = 8

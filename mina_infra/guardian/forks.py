@@ -1,7 +1,7 @@
 """Behind, forked or split: the relation of one tip to another by their common ancestor.
 
 Equality of state hashes measures how fast blocks travel; only the ancestor tells a node that lags from one that
-follows another chain (facts: guardian 5.3).
+follows another chain (docs/facts.md: guardian/ancestor).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Exact statistics of block production: no waiting, only the chain's own slot numbers.
 
 Each finished slot has at least one leader with chance p0 (`Criteria.fill`); the question is whether so few filled slots
-could be chance. Sources of rules and numbers: facts guardian 5.4a.
+could be chance (docs/facts.md: guardian/fixed-window).
 """
 
 from __future__ import annotations

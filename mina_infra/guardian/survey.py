@@ -30,7 +30,7 @@ from mina_infra.guardian.clock import Clock
 from mina_infra.guardian.forks import BlockTree, Chain, Relation, Standing, reference_of
 from mina_infra.outputs import NodeOutput, OutputsDocument
 
-# 16 to 32 streams at a time: each opens a tunnel on a managed control plane (facts: guardian 1.2).
+# 16 to 32 streams at a time: each opens a tunnel on a managed control plane (docs/facts.md: kubernetes/tunnels).
 CONCURRENCY = 32
 # A daemon answers in milliseconds; one that needs longer than this is not to be waited for in a sweep.
 ANSWER_SECONDS = 6.0

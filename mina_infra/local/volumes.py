@@ -103,7 +103,7 @@ def wants_volume(claim: Manifest, storage_class: Manifest | None) -> bool:
 
 
 def check(claim: Manifest, storage_class: Manifest) -> None:
-    """Raise Refusal for what the driver does not do (storage facts 1.2, 2.1, 2.2)."""
+    """Raise Refusal for what the driver does not do, in its words (docs/facts.md: storage/driver-refusals)."""
     kind = disk_type(storage_class)
     spec = claim["spec"]
     modes = set(spec.get("accessModes") or [])

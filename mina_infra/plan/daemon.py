@@ -77,7 +77,7 @@ def _environment(common: Common) -> list[Manifest]:
     return [
         {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
         keys.libp2p_env(common),
-        # Both who may use the client port and which private addresses libp2p may dial (mina-musts, correction 1).
+        # Both who may use the client port and whom libp2p may dial (docs/facts.md: mina/client-trustlist).
         {"name": f"{common.dialect.env}_CLIENT_TRUSTLIST", "value": ",".join(common.spec.target.networks)},
         {"name": "RAYON_NUM_THREADS", "value": "6"},
     ]

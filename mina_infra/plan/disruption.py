@@ -8,7 +8,7 @@ from mina_infra.spec import Role, TestnetSpec
 
 MAX_UNAVAILABLE = "10%"
 """Of a role's pods, rounded up: one of a few, and a single node may still be drained. A budget for each node
-(minAvailable 1 of 1) would block every upgrade of the cluster (storage facts 3.7)."""
+(minAvailable 1 of 1) would block every upgrade of the cluster (docs/facts.md: kubernetes/disruption-budget)."""
 
 
 def budgets(spec: TestnetSpec) -> tuple[PlannedObject, ...]:

@@ -1,7 +1,7 @@
 """How a daemon of a given release is addressed: names and flags that changed over the years, as a table.
 
 A daemon stops at a flag that it does not know, so a flag is only given to releases that have it. Dates are from the
-daemon's history (mina-musts, corrections 4 to 7); which release first carried a change is inferred from them.
+daemon's history; which release first carried a change is inferred from them (docs/facts.md: mina/flag-history).
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def _job(common: Common) -> PlannedObject:
     """Runs to its end before any daemon starts; run again it finds the marker and changes nothing.
 
     No time to live: the engine owns it, and a vanished Job would run again. Other failures than another genesis are
-    tried again, disruptions without being counted (storage facts 10).
+    tried again, disruptions without being counted (docs/facts.md: kubernetes/jobs).
     """
     spec = common.spec
     own = {**labels.of_testnet(spec), labels.JOB: "genesis-ledger", labels.ERA: str(spec.era)}

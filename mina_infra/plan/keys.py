@@ -2,7 +2,7 @@
 
 The daemon demands a directory of exactly 0700 and files without group or other bits, which a Secret's mount never has,
 so init containers copy them into memory. Nothing of a key ever lies on a claim: it would outlive the Secret there, and
-be in every snapshot (storage facts 4.4).
+be in every snapshot (docs/facts.md: mina/private-keys).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from mina_infra.spec import Role, TestnetSpec
 from mina_infra.storage.volumes import Claimed
 
 SLOT_MS, K = 180_000, 290
-"""What a daemon takes when the runtime config is silent (domain facts 6)."""
+"""What a daemon takes when the runtime config is silent (docs/facts.md: mina/consensus-constants)."""
 
 
 def document(common: Common, groups: Iterable[GroupPlan]) -> OutputsDocument:

@@ -1,4 +1,7 @@
-"""Port numbers, as in Mina's charts (domain facts 4). Every pod has an address of its own, so no host ports."""
+"""Port numbers, as in Mina's charts (docs/facts.md: mina/ports).
+
+Every pod has an address of its own, so no host ports.
+"""
 
 from __future__ import annotations
 

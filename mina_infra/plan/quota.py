@@ -1,4 +1,4 @@
-"""The hard stop of a testnet's namespace: alerts tell, a ResourceQuota prevents (storage facts 6.2)."""
+"""The hard stop of a testnet's namespace: alerts tell, a ResourceQuota prevents."""
 
 from __future__ import annotations
 

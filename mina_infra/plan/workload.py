@@ -11,7 +11,7 @@ from mina_infra.plan.objects import SKIP_AWAIT, Manifest, PlannedObject
 from mina_infra.spec import TestnetSpec, VolumeKind
 
 GRACE_SECONDS = 120
-"""For a daemon to flush its databases; at least 60 (storage facts rule 20)."""
+"""For a daemon to flush its databases; at least 60 (docs/facts.md: rule/20)."""
 
 
 @dataclass

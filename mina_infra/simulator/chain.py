@@ -43,7 +43,7 @@ class ChainConstants:
     """What a chain is judged by: durations in ms, `k` in blocks.
 
     After a hard fork `fork_height` and `fork_slot` are the height and global slot of the last block of the old chain.
-    Defaults are the mainnet's (facts: devnet.mlh); f = 3/4 is compiled into the daemon.
+    Defaults are the mainnet's (docs/facts.md: mina/consensus-constants).
     """
 
     chain_id: str

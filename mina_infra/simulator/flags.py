@@ -34,7 +34,7 @@ _VALUE_NAMES = """
 """
 _SWITCHES = frozenset(_SWITCH_NAMES.split())
 _WITH_VALUE = frozenset(_VALUE_NAMES.split())
-# Flags that came or went: (from this release on, before this one). Facts: mina-musts, corrections 4 to 7.
+# Flags that came or went: (from this release on, before this one) (docs/facts.md: mina/flag-history).
 _SPANS: dict[str, tuple[Release, Release]] = {
     "log-received-blocks": ((0, 0), (0, 2)),
     "discovery-keypair": ((0, 0), (1, 4)),

@@ -47,7 +47,7 @@ READY_PROOFS = Template(
     "Number of proofs ready for purchase: $proof_count Number of user commands ready to be included: $txn_count "
     "Diff creation log: $diff_log",
 )  # fmt: skip
-# Debug, as in the daemon: at Info the strings that the runbook searches for do not appear (facts/mina-domain 10).
+# Debug, as in the daemon: at Info what the runbook searches for does not appear (docs/facts.md: mina/log-levels).
 RECEIVED = Template(Level.DEBUG, "Network_pool__Block_sink", "Received a block from $sender", "Block_received")
 APPLIED = Template(
     Level.DEBUG, "Staged_ledger",

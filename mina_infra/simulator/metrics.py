@@ -6,7 +6,7 @@ from mina_infra.simulator.answers import View
 from mina_infra.simulator.chain import Header
 
 _OFFSET_SECONDS = 1_609_459_200
-"""The `*_time_sec` gauges count from 2021-01-01, whatever their help says (facts/mina-domain 11)."""
+"""The `*_time_sec` gauges count from 2021-01-01, whatever their help says (docs/facts.md: mina/time-gauges)."""
 
 
 def text(view: View) -> str:

@@ -20,7 +20,7 @@ class Timing:
 
     @classmethod
     def for_slot(cls, slot_ms: int) -> Timing:
-        """The healthy case of facts/guardian 5.1 (proving 30-60 s, gossip 2 s at 180 s), scaled to the slot.
+        """Proving 30-60 s, gossip 2 s at 180 s (docs/facts.md: guardian/healthy-network), scaled to the slot.
 
         Start-up does not take longer than a small ledger needs, however long the slots are.
         """

@@ -65,7 +65,7 @@ class Backing(StrEnum):
 
 @dataclass(frozen=True)
 class VolumeDefault:
-    """One row of the RFC's volume list, with its known mistakes mended (storage facts 0.1).
+    """One row of the RFC's volume list, with its known mistakes mended (docs/facts.md: storage/rfc-defects).
 
     `path` is the directory in the container; `shared` volumes exist once for a testnet and era, others once a node.
     `size` and `disk` are None for what needs no disk.
@@ -86,7 +86,7 @@ VOLUMES: dict[VolumeKind, VolumeDefault] = {
     row.kind: row
     for row in (
         # Ledger, proof and epoch ledger are one artefact set on one volume: they belong to one genesis, are identical
-        # on every node, and each more disk would cost an attach slot (storage facts 11).
+        # on every node, and each more disk would cost an attach slot (docs/facts.md: storage/attach-slots).
         VolumeDefault(
             VolumeKind.GENESIS_LEDGER, Backing.CLAIM, _GENESIS, True, AccessMode.READ_ONLY_MANY, Size("1Gi"),
             DiskType.SHARED,
@@ -141,8 +141,8 @@ ROLES: dict[Role, RoleInfo] = {
         RoleInfo(Role.SEED, _DAEMON, daemon=True),
         RoleInfo(Role.BLOCK_PRODUCER, (*_DAEMON, VolumeKind.WALLET_KEYS), daemon=True, stakes=True),
         RoleInfo(Role.SNARK_COORDINATOR, (*_DAEMON, VolumeKind.WALLET_KEYS), daemon=True),
-        # A worker is a stateless prover: no libp2p, no chain state, no key (mina-musts: no-keys, no-shared-claim),
-        # whatever the RFC's table says of "coordinator/worker" together.
+        # A worker is a stateless prover without libp2p, chain or key, whatever the RFC's table says of
+        # "coordinator/worker" together (docs/facts.md: snark-worker/no-keys, snark-worker/no-shared-claim).
         RoleInfo(Role.SNARK_WORKER, ()),
         RoleInfo(Role.ARCHIVE, (*_DAEMON, VolumeKind.POSTGRES_STATE), daemon=True),
         RoleInfo(Role.PLAIN, _DAEMON, daemon=True),

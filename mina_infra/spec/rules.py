@@ -129,7 +129,7 @@ def _images(spec: TestnetSpec) -> Iterator[Issue]:
             "Set daemonVersion, for example daemonVersion: 3.0.1.",
         )
     ledger = spec.genesis.ledger
-    if ledger.image is not None and "@sha256:" not in ledger.image:
+    if ledger.image is not None and "@sha256:" not in ledger.image:  # docs/facts.md: refusal/V18
         yield Issue(
             ("genesis", "ledger", "image"),
             f"image '{ledger.image}' has a tag; a genesis artifact must be pinned by digest (@sha256:...).",

@@ -11,7 +11,7 @@ from typing import Any
 from mina_infra.spec.errors import Issue, Path
 
 CONFIG_MAP_LIMIT = 2**20
-"""Bytes: the API server refuses a larger ConfigMap (storage facts, V17)."""
+"""Bytes: the API server refuses a larger ConfigMap (docs/facts.md: refusal/V17)."""
 
 PATH: Path = ("genesis", "runtimeConfig")
 _WHOLE_NUMBERS = (

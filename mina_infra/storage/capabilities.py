@@ -1,7 +1,8 @@
 """What each provider's disks can do, as one table: validation, classes, sizes and cost all read it.
 
-Sources: the drivers' own documentation and code (storage facts 1.2, 2.1, 3.3, 9). A new provider or disk type is a row
-here and, where it has a price, one in `cost.py`.
+The drivers' own documentation and code say so
+(docs/facts.md: storage/providers, storage/class-parameters, storage/access-modes, storage/minimum-sizes).
+A new provider or disk type is a row here and, where it has a price, one in `cost.py`.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class Capability:
 class ProviderInfo:
     """A provider's disks by type, those with a second copy in another zone, and how many a node can attach.
 
-    `attach_limits`: volumes a node can attach on its smallest and on its usual machine types.
+    `attach_limits`: volumes a node can attach on its smallest and on its usual machine types
+    (docs/facts.md: storage/attach-slots).
     """
 
     zonal: Mapping[DiskType, Capability]
@@ -86,11 +88,12 @@ def _hyperdisk(product: str, min_gib: int, zones: int = 1) -> Capability:
     )  # fmt: skip
 
 
-# Basic HDD is the only tier below 1 TiB in one zone; the driver makes 100 GiB of anything smaller (facts 3.3).
+# The only tier below 1 TiB in one zone; the driver makes 100 GiB of less (docs/facts.md: storage/minimum-sizes).
 _FILESTORE = Capability(
     "filestore-basic-hdd", "filestore.csi.storage.gke.io", {"tier": "standard", "network": "default"}, FILES, 100
 )
-_SLOW: dict[str, Any] = {"read_iops_per_gib": 0.75, "write_iops_per_gib": 1.5}  # facts 8
+_SLOW: dict[str, Any] = {"read_iops_per_gib": 0.75, "write_iops_per_gib": 1.5}
+"""Without a baseline (docs/facts.md: storage/slow-disks)."""
 
 _GKE = ProviderInfo(
     zonal={
@@ -107,7 +110,7 @@ _GKE = ProviderInfo(
     },
 )
 
-# Nodes of the N4, C4 and later series take no Persistent Disk at all (facts 1.3).
+# Nodes of the N4, C4 and later series take no Persistent Disk at all (docs/facts.md: storage/disk-families).
 _GKE_HYPERDISK = ProviderInfo(
     zonal={
         DiskType.SSD: _hyperdisk("hyperdisk-balanced", 4),

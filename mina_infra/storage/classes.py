@@ -1,8 +1,8 @@
 """Storage classes: what is immutable about one is hashed into its name, so a change makes a new class beside the old.
 
 The API server refuses changes of provisioner, parameters, reclaim policy and binding mode, and the engine would replace
-the class for some of them (storage facts 1.5). The testnet's name leads the class name, because classes are shared by
-the whole cluster and two testnets must never collide.
+the class for some of them (docs/facts.md: storage/class-immutability). The testnet's name leads the class name, because
+classes are shared by the whole cluster and two testnets must never collide.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from mina_infra.spec import Provider, TestnetSpec
 from mina_infra.storage.volumes import Volume, Volumes
 
 PRICES_OF = "2026-08-20"
-"""Date of the Cloud Billing catalog extract that the Persistent Disk prices are from (storage facts 5.1). A regional
-disk's price holds both copies. Filestore and Hyperdisk are from secondary sources, gp3 from Amazon's list price."""
+"""Date of the Cloud Billing catalog extract that the Persistent Disk prices are from (docs/facts.md: storage/prices). A
+regional disk's price holds both copies. Filestore and Hyperdisk are from secondary sources, gp3 from Amazon's list."""
 
 _US = ("us-central1", "us-east1", "us-west1")
 

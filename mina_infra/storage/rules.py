@@ -1,6 +1,6 @@
 """What a provider cannot bind is refused by name, before anything is planned.
 
-Each message says what would have happened. V numbers are those of the storage facts, section 13.
+Each message says what would have happened.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from mina_infra.storage.sizes import effective_gib
 from mina_infra.storage.volumes import SHARED_CARRIER, Need, claimed_kinds, need
 
 DATABASE_WRITE_IOPS = 500
-"""Below this a database's log cannot keep up; on the slowest disks it takes some hundred GiB (storage facts 8)."""
+"""Below this a database's log cannot keep up; on the slowest disks it takes some hundred GiB
+(docs/facts.md: storage/slow-disks)."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _target(spec: TestnetSpec) -> Iterator[Issue]:
 
 
 def _zones(spec: TestnetSpec) -> Iterator[Issue]:
-    """V12, as far as the spec alone can tell: a zone's name begins with its region's."""
+    """As far as the spec alone can tell: a zone's name begins with its region's (docs/facts.md: refusal/V12)."""
     region = spec.target.region
     for index, zone in enumerate(spec.target.zones):
         if not zone.startswith(region) or zone == region:
@@ -111,7 +112,7 @@ def _zones(spec: TestnetSpec) -> Iterator[Issue]:
 
 
 def _regional_zones(spec: TestnetSpec) -> Iterator[Issue]:
-    """V11."""
+    """Two copies lie in two zones, neither fewer nor more (docs/facts.md: refusal/V11)."""
     zones = spec.target.zones
     pairs = any(found.zones == 2 for found in provider_info(spec).regional.values())
     if pairs and zones and len(set(zones)) != 2:
@@ -132,7 +133,7 @@ def _case(case: _Case) -> Iterator[Issue]:
 
 
 def _no_such_disk(case: _Case) -> Issue:
-    """V39."""
+    """What the provider does not have (docs/facts.md: refusal/V39)."""
     info = provider_info(case.spec)
     known = info.regional if case.spec.target.replication == "regional" else info.zonal
     return Issue(
@@ -155,7 +156,7 @@ def _own(case: _Case, found: Capability) -> Iterator[Issue]:
             "Use ssd or balanced.",
         )
     elif wanted is AccessMode.READ_WRITE_MANY:
-        yield _v1(case)
+        yield _many_writers(case)
     elif wanted is AccessMode.READ_ONLY_MANY:
         yield Issue(
             case.path("access_mode", "accessMode"),
@@ -167,7 +168,7 @@ def _own(case: _Case, found: Capability) -> Iterator[Issue]:
 
 
 def _sharing(case: _Case, found: Capability) -> Iterator[Issue]:
-    """The genesis artefacts: filled by a Job, read by every daemon."""
+    """The genesis artefacts: filled by a Job, read by every daemon (docs/facts.md: refusal/V2, refusal/V3)."""
     wanted = case.need.access_mode
     if wanted in (AccessMode.READ_WRITE_ONCE, AccessMode.READ_WRITE_ONCE_POD):
         yield Issue(
@@ -176,7 +177,7 @@ def _sharing(case: _Case, found: Capability) -> Iterator[Issue]:
             "Leave accessMode out: a shared artefact is read by all.",
         )
     elif found.block and wanted is AccessMode.READ_WRITE_MANY:
-        yield _v1(case)
+        yield _many_writers(case)
     elif found.block:
         yield Issue(
             case.path("type", "type"),
@@ -193,7 +194,8 @@ def _sharing(case: _Case, found: Capability) -> Iterator[Issue]:
         )
 
 
-def _v1(case: _Case) -> Issue:
+def _many_writers(case: _Case) -> Issue:
+    """ReadWriteMany on a block disk (docs/facts.md: refusal/V1)."""
     return Issue(
         case.path("access_mode", "accessMode"),
         f"volume '{case.name}': ReadWriteMany needs a shared file backend. '{case.need.disk.value}' on "
@@ -204,7 +206,7 @@ def _v1(case: _Case) -> Issue:
 
 
 def _slow(case: _Case, found: Capability) -> Iterator[Issue]:
-    """V34."""
+    """A database on a disk that is too slow for its log (docs/facts.md: refusal/V34)."""
     gib = effective_gib(case.need.size, found)
     reads, writes = (found.read_iops_per_gib or 0) * gib, (found.write_iops_per_gib or 0) * gib
     if writes < DATABASE_WRITE_IOPS:
@@ -217,7 +219,7 @@ def _slow(case: _Case, found: Capability) -> Iterator[Issue]:
 
 
 def _size(case: _Case, found: Capability) -> Iterator[Issue]:
-    """V10 and V13: what the provider does not round up by itself."""
+    """What the provider does not round up by itself (docs/facts.md: refusal/V10, refusal/V13)."""
     if found.raises or case.need.size.gib >= found.min_gib:
         return
     path = case.path("size", "size")

@@ -1,4 +1,4 @@
-"""What `mina-infra plan` tells: rule 43 of the storage facts."""
+"""What `mina-infra plan` tells (docs/facts.md: rule/43)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Storage classes: rules 1 to 8 of the storage facts."""
+"""Storage classes and claims. Tests named test_rule_N hold the rules N of docs/facts.md."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PD_CSI_PARAMETERS = {
     "provisioned-iops-on-create", "provisioned-throughput-on-create", "availability-class", "storage-pools",
     "enable-multi-zone-provisioning", "use-allowed-disk-topology",
 }  # fmt: skip
-"""What the driver knows; it refuses every claim of a class with any other (storage facts 1.2)."""
+"""What the driver knows; it refuses every other (docs/facts.md: storage/class-parameters)."""
 
 TARGETS: list[dict[str, Any]] = [
     {"provider": "gke", "region": "us-central1"},

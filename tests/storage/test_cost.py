@@ -35,7 +35,7 @@ def usd(count: int, size: str, disk: str, **target: Any) -> float | None:
 
 
 def test_ten_gb_cost_what_the_rfc_says_divided_by_ten() -> None:
-    """The RFC: about $17 SSD and $4 standard for 10 GB; that is 100 GB."""
+    """About $17 SSD and $4 standard for 10 GB; that is 100 GB (docs/facts.md: storage/rfc-defects)."""
     assert 10 * (price(Provider.GKE, "us-central1", "pd-ssd") or 0) == pytest.approx(1.70)
     assert 10 * (price(Provider.GKE, "us-central1", "pd-standard") or 0) == pytest.approx(0.40)
     assert usd(5, "2Gi", "ssd") == pytest.approx(1.70)

@@ -1,4 +1,7 @@
-"""What no provider can bind is refused by name, at the place where it was written. V numbers: storage facts 13."""
+"""What no provider can bind is refused by name, at the place where it was written.
+
+Tests named test_vN hold the refusals VN of docs/facts.md.
+"""
 
 from __future__ import annotations
 

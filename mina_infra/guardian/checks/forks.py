@@ -77,7 +77,7 @@ def judge(survey: Survey, criteria: Criteria) -> Finding:
 
 
 def _failing(deep: list[_Branch], criteria: Criteria) -> bool:
-    """Rules of guardian 5.3 (depth, split) and 5.7 (depth 2 for more than 8 slots on two nodes)."""
+    """Split or deep, or less deep on two nodes for long (docs/facts.md: guardian/fork-depth)."""
     if any(each.split or (each.depth or 0) >= criteria.fork_depth for each in deep):
         return True
     return sum(each.since_slots > criteria.fork_lasting_slots for each in deep) >= 2

@@ -81,7 +81,7 @@ def history_of(chain: Chain, now_ms: int, up_slots: float, criteria: Criteria) -
     """The finished slots after the first block since the start: before it, a new chain has only empty ones.
 
     Slots are counted from the tip's own slot and date, because after a hard fork slot numbers do not start at the
-    current genesis (facts: measured).
+    current genesis (docs/facts.md: mina/global-slot).
     """
     tip = chain.tip
     now = tip.slot + round(criteria.slots(now_ms - tip.date_ms))

@@ -51,7 +51,7 @@ def _accounts(node: Node, bots: frozenset[str]) -> dict[str, str]:
 
 
 def _user_agent(common: Common, node: Node) -> Manifest:
-    """Sends payments from the node's account. It knows its daemon by the old names alone (mina-musts, 6 and 7)."""
+    """Sends payments from the node's account. It knows the old names alone (docs/facts.md: mina/user-agent)."""
     return {
         "name": "user-agent",
         "image": common.spec.images.user_agent,

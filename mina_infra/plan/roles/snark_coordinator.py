@@ -9,7 +9,7 @@ from mina_infra.plan.nodes import Node
 from mina_infra.plan.workload import Workload
 
 FEE = "0.025"
-"""In MINA for each proof, as Mina's nets set it (domain facts 15)."""
+"""In MINA for each proof, as Mina's nets set it (docs/facts.md: mina/snark-fee)."""
 
 
 def workload(common: Common, node: Node) -> Workload:

@@ -9,7 +9,7 @@ from mina_infra.plan.workload import Workload, main_resources
 
 CONTAINER = "worker"
 CPU, MEMORY = "4", "6Gi"
-"""Proving takes gigabytes; the figures of Mina's testworld nets (domain facts 1)."""
+"""Proving takes gigabytes; the figures of Mina's own nets (docs/facts.md: mina/worker-resources)."""
 
 
 def workload(common: Common, node: Node) -> Workload:
