@@ -162,6 +162,9 @@ def test_what_was_deleted_by_hand_is_made_anew_and_said(testnet: SmallTestnet) -
     async def lose(api: KubeApi) -> None:
         await api.delete(CLAIM, "whale-1-runtime-state-e1", testnet.name)
         await api.delete(DEPLOYMENT, "whale-1", testnet.name)
+        labels = {"app.kubernetes.io/managed-by": "mina-infra", "testnet": testnet.name}
+        metadata = {"name": "stray", "namespace": testnet.name, "labels": labels}
+        await api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
 
     testnet.ask(lose)
     result = run.up(testnet.env, testnet)
@@ -171,6 +174,9 @@ def test_what_was_deleted_by_hand_is_made_anew_and_said(testnet: SmallTestnet) -
     assert [name for name in before if after[name] != before[name]] == ["whale-1-runtime-state-e1"]
     assert any("gone from the cluster" in line for line in testnet.said)
     assert any("claims are gone" in line and "whale-1-runtime-state-e1" in line for line in testnet.said)
+    assert "orphans: ours, but neither planned nor on record: ConfigMap stray" in testnet.said
+    run.destroy(testnet.env, testnet)
+    assert testnet.remains() == []
 
 
 def test_mistakes_of_the_document_change_nothing(testnet: SmallTestnet) -> None:
