@@ -65,7 +65,8 @@ class Measured:
         raise StepFailedError(f"no line like {pattern!r} in:\n{self.text()}")
 
     def text(self) -> str:
-        return "\n".join(line.text for line in self.lines)
+        """The end of the output."""
+        return "\n".join(line.text for line in self.lines[-30:])
 
 
 def run(command: Sequence[str | Path], cwd: Path) -> Measured:
