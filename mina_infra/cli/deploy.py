@@ -124,7 +124,7 @@ def print_preview(digest: object) -> None:
 def destroy(*, where: Where = HERE, yes: Yes = False) -> int:
     """Take a testnet away. Volumes of a testnet with `retention: retain` stay, and the next `up` finds them.
 
-    To delete kept volumes as well: set `retention: delete`, run `up`, then `destroy`.
+    To delete kept volumes as well, in two steps: set `retention: delete` in the document, then `destroy`.
     """
     from mina_infra.engine.progress import summary
     from mina_infra.engine.run import destroy as engine_destroy
