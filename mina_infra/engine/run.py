@@ -16,10 +16,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pulumi import automation as auto
+from pulumi.automation._stack import StackInitMode
 
 from mina_infra.engine.command import EngineCommand
 from mina_infra.engine.environment import EngineEnvironment
@@ -29,7 +31,7 @@ from mina_infra.engine.progress import Progress
 from mina_infra.engine.provider import provider
 from mina_infra.engine.recovery import before_destroy, before_refresh, before_up, sweep
 from mina_infra.engine.report import Report, Silent
-from mina_infra.engine.state import mend
+from mina_infra.engine.state import mend, outputs
 from mina_infra.errors import EngineError, MinaInfraError
 from mina_infra.outputs import OutputsDocument
 
@@ -91,14 +93,12 @@ def up(env: EngineEnvironment, report: Report | None = None) -> UpResult:
         total += len(situation.recorded.objects) if situation.refresh else 0
         with adopting(situation.adopt):
             run = _Run(env, report, total)
-            result = run.go(lambda stack, **common: stack.up(refresh=situation.refresh or None, **common))
-    if "testnet" not in result.outputs:
-        raise EngineError(f"{env.project / '__main__.py'} exported no outputs document named 'testnet'")
+            run.go(lambda stack, **common: stack.up(refresh=situation.refresh or None, **common))
     return UpResult(
         changes=run.progress.changes,
         seconds=run.seconds,
         adopted=len(situation.difference.adopt),
-        outputs=OutputsDocument.model_validate(result.outputs["testnet"].value),
+        outputs=outputs(env),
     )
 
 
@@ -181,6 +181,19 @@ def adopting(wanted: bool) -> Iterator[None]:
         del os.environ[ADOPT]
 
 
+class _Stack(auto.Stack):
+    """Without the three commands that the Automation API runs after each operation to fill a result nobody reads.
+
+    They took a second of the three that an `up` of 12 unchanged nodes takes.
+    """
+
+    def outputs(self) -> auto.OutputMap:
+        return {}
+
+    def info(self, show_secrets: bool = True) -> auto.UpdateSummary:
+        return auto.UpdateSummary("update", datetime.now(UTC), "", {}, {}, "succeeded")
+
+
 class _Run:
     """One command of the engine: its progress, and its failure in words."""
 
@@ -210,7 +223,7 @@ class _Run:
                     env_vars=variables,
                     pulumi_command=self._command,
                 )
-                stack = auto.Stack.create_or_select(self._env.stack, workspace)
+                stack = _Stack(self._env.stack, workspace, StackInitMode.CREATE_OR_SELECT)
                 return operation(stack, parallel=PARALLEL, color="never", on_event=self._see)
             except auto.CommandError as error:
                 raise self._failure(error) from None

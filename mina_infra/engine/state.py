@@ -22,6 +22,9 @@ from mina_infra.errors import EngineError
 from mina_infra.outputs import OutputsDocument
 
 _KUBERNETES = "kubernetes:"
+_STACK = "pulumi:pulumi:Stack"
+OUTPUT = "testnet"
+"""What the program calls the outputs document."""
 
 KEPT_COPIES = 10
 
@@ -93,16 +96,33 @@ def parse_deployment(deployment: Mapping[str, Any]) -> Recorded:
 
 def outputs(env: EngineEnvironment) -> OutputsDocument:
     """The outputs document of the last deployment. Raises EngineError when there is none."""
+    found = _asked_outputs(env) if env.backend is None else _recorded_outputs(env)
+    document = found.get(OUTPUT)
+    if document is None:
+        raise EngineError(f"stack '{env.stack}' has no testnet deployed; run `mina-infra up -s {env.stack}` first")
+    return OutputsDocument.model_validate(document)
+
+
+def _recorded_outputs(env: EngineEnvironment) -> Mapping[str, Any]:
+    """From our own backend's file: a tenth of the time of asking the CLI, and the document holds no secrets."""
+    state = _read_json(state_file(env)) or {}
+    latest = (state.get("checkpoint") or {}).get("latest") or {}
+    stacks = [each for each in latest.get("resources") or [] if each["type"] == _STACK]
+    found: Mapping[str, Any] = stacks[0].get("outputs") or {} if stacks else {}
+    return found
+
+
+def _asked_outputs(env: EngineEnvironment) -> Mapping[str, Any]:
     command = [str(env.pulumi), "stack", "output", "--json", "--stack", env.stack, "--non-interactive"]
     done = subprocess.run(
         command, cwd=env.work_dir, env=env.process_environment(), capture_output=True, text=True, check=False
     )
-    if done.returncode != 0 and "no stack named" not in done.stderr:
-        raise EngineError(f"the outputs of stack '{env.stack}' cannot be read: {done.stderr.strip()}")
-    document = json.loads(done.stdout).get("testnet") if done.returncode == 0 else None
-    if document is None:
-        raise EngineError(f"stack '{env.stack}' has no testnet deployed; run `mina-infra up -s {env.stack}` first")
-    return OutputsDocument.model_validate(document)
+    if done.returncode == 0:
+        found: Mapping[str, Any] = json.loads(done.stdout)
+        return found
+    if "no stack named" in done.stderr:
+        return {}
+    raise EngineError(f"the outputs of stack '{env.stack}' cannot be read: {done.stderr.strip()}")
 
 
 def state_file(env: EngineEnvironment) -> Path:
