@@ -29,7 +29,7 @@ def describe(tools: Tools) -> dict[str, str]:
         "python": platform.python_version(),
         **{name: _version(name, path) for name, path in programs.items() if path},
         "pulumi SDK": version("pulumi"),
-        "Kubernetes provider": f"{wanted_version()}, built-in unless the official one is installed",
+        "provider": wanted_version(),
     }
 
 
