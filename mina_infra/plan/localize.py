@@ -22,7 +22,7 @@ def localize(document: Mapping[str, Any], base: Path, slot_ms: int = 1000) -> di
     """A testnet's document, as in its stack file, made to run on the embedded cluster.
 
     Names, nodes, images, identities, sizes and published addresses stay. The runtime config is put inline with slots
-    of `slot_ms` milliseconds, since nobody waits for minutes-long ones; relative file names start at `base`.
+    of at most `slot_ms` milliseconds, since nobody waits for minutes-long ones; relative file names start at `base`.
     Raises OSError or ValueError when the runtime config cannot be read.
     """
     result = copy.deepcopy(dict(document))
@@ -30,7 +30,11 @@ def localize(document: Mapping[str, Any], base: Path, slot_ms: int = 1000) -> di
     genesis = dict(result["genesis"])
     text = genesis.pop("runtime_config", None) or genesis["runtimeConfig"]
     config = json.loads(text if text.lstrip().startswith("{") else (base / text).read_text())
-    config["proof"] = {**config.get("proof", {}), "block_window_duration_ms": slot_ms}
+    proof = config.get("proof", {})
+    config["proof"] = {
+        **proof,
+        "block_window_duration_ms": min(slot_ms, proof.get("block_window_duration_ms", slot_ms)),
+    }
     genesis["runtimeConfig"] = json.dumps(config, sort_keys=True, separators=(",", ":"))
     result["genesis"] = genesis
     return result

@@ -44,6 +44,14 @@ def test_slots_are_as_long_as_asked_and_the_rest_of_the_chain_stays() -> None:
     assert config["genesis"]["k"] == 290
 
 
+def test_slots_that_are_short_already_stay() -> None:
+    document = zoo()
+    config = {**json.loads(document["genesis"]["runtimeConfig"]), "proof": {"block_window_duration_ms": 250}}
+    document["genesis"] = {**document["genesis"], "runtimeConfig": json.dumps(config)}
+    local = json.loads(localize(document, ROOT)["genesis"]["runtimeConfig"])
+    assert local["proof"]["block_window_duration_ms"] == 250
+
+
 def test_what_belongs_to_a_cloud_is_left_behind() -> None:
     target = {"provider": "gke", "region": "us-central1", "diskFamily": "hyperdisk", "replication": "regional"}
     spec = parse_document(localize(zoo(target=target, volumes={"runtime-state": {"size": "8Gi"}}), ROOT), base=ROOT)

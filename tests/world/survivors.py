@@ -1,0 +1,312 @@
+"""A testnet that is disturbed, and what is noticed of it: heights on the volumes, log lines, claims, processes.
+
+The commands are the real ones (`mina_infra.cli`, or `mina-infra` in a process of its own where that process is killed).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+
+from mina_infra.cli.app import app
+from mina_infra.cluster.api import CLAIM, NAMESPACE, PERSISTENT_VOLUME, STORAGE_CLASS, Kind, KubeApi, Manifest
+from mina_infra.cluster.cluster import KubeCluster
+from mina_infra.engine import run
+from mina_infra.engine.environment import EngineEnvironment
+from mina_infra.engine.process import leftovers
+from mina_infra.guardian.verdict import Verdict
+from mina_infra.guardian.verify import verify
+from mina_infra.local.control_plane import EmbeddedCluster
+from mina_infra.local.paths import checkout
+from mina_infra.simulator import log_lines
+from mina_infra.simulator.chain import Header
+from mina_infra.simulator.store import StoredFrontier
+from tests.engine.testnets import environment
+
+R = TypeVar("R")
+PATIENCE_S = 60.0
+LOOK_EVERY_S = 0.2
+SLOT_MS = 250
+"""Short, because every case waits until production can be judged."""
+
+_HEADER = msgspec.json.Decoder(Header)
+_FRONTIER = msgspec.json.Decoder(StoredFrontier)
+
+
+@dataclass
+class Network:
+    """A stack of twelve nodes in a project of its own, on an embedded cluster of its own."""
+
+    name: str
+    cluster: EmbeddedCluster
+    project: Path
+    document: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        source = yaml.safe_load((checkout() / "Pulumi.local.yaml").read_text())["config"]["mina-infra:testnet"]
+        self.document = {**source, "name": self.name, **self.document}
+        chain = json.loads((checkout() / source["genesis"]["runtimeConfig"]).read_text())
+        chain["proof"]["block_window_duration_ms"] = SLOT_MS
+        self.document["genesis"] = {**source["genesis"], "runtimeConfig": json.dumps(chain)}
+        self.project.mkdir(parents=True, exist_ok=True)
+        for file in ("__main__.py", "Pulumi.yaml"):
+            (self.project / file).write_text((checkout() / file).read_text())
+        self.change()
+
+    def change(self, **changes: Any) -> None:
+        """Rewrite the stack file."""
+        self.document |= changes
+        file = self.project / f"Pulumi.{self.name}.yaml"
+        file.write_text(yaml.safe_dump({"config": {"mina-infra:testnet": self.document}}))
+
+    @property
+    def env(self) -> EngineEnvironment:
+        """The engine's environment, from the stack file of the moment."""
+        return environment(self.cluster, self.project, self.name)
+
+    # --- commands -------------------------------------------------------------------------------------------------
+
+    def up(self) -> int:
+        """`mina-infra local up`: repairs the cluster, deploys, verifies, publishes. Its exit code."""
+        return self.command("local", "up")
+
+    def destroy(self) -> int:
+        """`mina-infra destroy`."""
+        return self.command("destroy", "--yes")
+
+    def command(self, *words: str) -> int:
+        """`mina-infra WORDS` in this process. Raises what the command line would print."""
+        with _inside(self.project):
+            code: int = app([*words, *self._options], result_action="return_value")
+            return code
+
+    @property
+    def _options(self) -> list[str]:
+        return ["--stack", self.name, "--cluster", self.cluster.name]
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """`mina-infra WORDS` in a process of its own."""
+        command = [sys.executable, "-m", "mina_infra.cli", *words, *self._options]
+        with (self.project / "command.log").open("ab") as log:
+            return subprocess.Popen(command, cwd=self.project, stdout=log, stderr=log)
+
+    def printed(self) -> str:
+        """What the commands in processes of their own have printed so far."""
+        return (self.project / "command.log").read_text()
+
+    def up_again(self) -> Mapping[str, int]:
+        """What a further `up` changes, by operation."""
+        return run.up(self.env).changes
+
+    # --- looking --------------------------------------------------------------------------------------------------
+
+    def ask(self, question: Callable[[KubeApi], Awaitable[R]]) -> R:
+        async def session() -> R:
+            async with self.cluster.api() as api:
+                return await question(api)
+
+        return asyncio.run(session())
+
+    def names(self, kind: Kind) -> list[str]:
+        return [item["metadata"]["name"] for item in self.ask(lambda api: api.objects(kind, self.name))]
+
+    def claims(self) -> dict[str, str]:
+        """The uid of each claim by its name."""
+        items = self.ask(lambda api: api.objects(CLAIM, self.name))
+        return {item["metadata"]["name"]: item["metadata"]["uid"] for item in items}
+
+    def verdict(self) -> Verdict:
+        outputs = self.env.plan.outputs
+        return self.ask(lambda api: verify(KubeCluster(api, self.name), outputs, PATIENCE_S))
+
+    def remains(self) -> list[str]:
+        """Whatever is left of the testnet: objects, volumes and their directories, logs, processes."""
+
+        async def look(api: KubeApi) -> list[str]:
+            namespace = await api.get(NAMESPACE, self.name)
+            volumes = await api.objects(PERSISTENT_VOLUME)
+            classes = await api.objects(STORAGE_CLASS, labels=f"testnet={self.name}")
+            ours = [item for item in volumes if item["spec"].get("claimRef", {}).get("namespace") == self.name]
+            kept = {item["metadata"]["name"] for item in volumes if item not in ours}
+            folders = [folder.name for folder in self.cluster.paths.volumes.iterdir() if folder.name not in kept]
+            return [
+                *([f"namespace {self.name}"] if namespace else []),
+                *(f"volume {item['metadata']['name']} of {item['spec']['claimRef']['name']}" for item in ours),
+                *(f"class {item['metadata']['name']}" for item in classes),
+                *(f"folder {name}" for name in folders),
+                *(f"log {file.name}" for file in (self.cluster.paths.logs / self.name).glob("*")),
+                *(f"process {command}" for command in leftovers(self.env.lock).values()),
+            ]
+
+        return self.ask(look)
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+# --- disturbing at an exact point -------------------------------------------------------------------------------------
+
+Objects = Mapping[str, Manifest]
+
+
+@contextmanager
+def when(network: Network, kind: Kind, reached: Callable[[Objects], bool], act: Callable[[], None]) -> Iterator[None]:
+    """While the body runs, `act` once, at the first event after which the testnet's objects are as `reached` says."""
+    watching, fired, stop = threading.Event(), threading.Event(), threading.Event()
+
+    async def watch() -> None:
+        objects: dict[str, Manifest] = {}
+        async with network.cluster.api() as api:
+            async for event in api.watch(kind, network.name):
+                if event.type == "SYNCED":
+                    objects = {item["metadata"]["name"]: item for item in event.object["items"]}
+                elif event.type == "DELETED":
+                    objects.pop(event.object["metadata"]["name"], None)
+                else:
+                    objects[event.object["metadata"]["name"]] = event.object
+                if event.type != "SYNCED" and reached(objects):
+                    act()
+                    fired.set()
+                    return
+                watching.set()
+
+    async def until_stopped() -> None:
+        task = asyncio.create_task(watch())
+        while not task.done() and not stop.is_set():
+            await asyncio.wait([task], timeout=0.2)
+        task.cancel()
+
+    thread = threading.Thread(target=lambda: asyncio.run(until_stopped()))
+    thread.start()
+    try:
+        assert watching.wait(10)
+        yield
+        assert fired.wait(PATIENCE_S), "the moment never came"
+    finally:
+        stop.set()
+        thread.join()
+
+
+def engines(env: EngineEnvironment) -> list[int]:
+    """The engine's processes whose run is this process or dead; its provider is not among them."""
+    return [pid for pid, command in leftovers(env.lock).items() if command.split(" ")[0] == str(env.pulumi)]
+
+
+def kill(*pids: int) -> None:
+    """`kill -9`."""
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+# --- noticing ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Sight:
+    """What the witness has seen so far."""
+
+    heights: dict[str, int]
+    """Height on each volume, by the volume's name."""
+    falls: list[str]
+    bootstraps: int
+    """How often any node has begun to bootstrap."""
+
+
+class Witness:
+    """Looks at the volumes and logs of an embedded cluster several times a second, whatever is killed meanwhile.
+
+    Log files are kept by hard links: they are deleted with their pods.
+    """
+
+    def __init__(self, cluster: EmbeddedCluster, evidence: Path) -> None:
+        self._paths, self._evidence = cluster.paths, evidence
+        self._heights: dict[str, int] = {}
+        self._falls: list[str] = []
+        self._lock, self._done = threading.Lock(), threading.Event()
+        evidence.mkdir(parents=True)
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def look(self) -> Sight:
+        with self._lock:
+            self._keep_logs()
+            self._see_volumes()
+            words = log_lines.BOOTSTRAP.message
+            bootstraps = sum(file.read_text().count(words) for file in self._evidence.iterdir())
+            return Sight(dict(self._heights), list(self._falls), bootstraps)
+
+    def _run(self) -> None:
+        while not self._done.wait(LOOK_EVERY_S):
+            with self._lock:
+                self._keep_logs()
+                self._see_volumes()
+
+    def _keep_logs(self) -> None:
+        for file in self._paths.logs.glob("*/*.log"):
+            try:
+                copy = self._evidence / f"{file.stem}-{file.stat().st_ino}"
+                if not copy.exists():
+                    copy.hardlink_to(file)
+            except FileNotFoundError:
+                continue
+
+    def _see_volumes(self) -> None:
+        for volume in self._paths.volumes.glob("*"):
+            height = height_on(volume)
+            before = self._heights.get(volume.name, 0)
+            if height < before and volume.exists():
+                self._falls.append(f"{volume.name}: {before} to {height}")
+            if height:
+                self._heights[volume.name] = height
+
+
+def height_on(volume: Path) -> int:
+    """Height of the best block that a node has written to its volume; 0 when there is none.
+
+    The journal is read before the snapshot that replaces it, so that no block is missed between the two.
+    """
+    try:
+        journal = (volume / "frontier" / "journal.jsonl").read_bytes().splitlines()
+        snapshot = (volume / "frontier" / "frontier.json").read_bytes()
+    except FileNotFoundError:
+        return 0
+    heights = [block.height for block in _FRONTIER.decode(snapshot).blocks]
+    for line in journal:
+        try:
+            heights.append(_HEADER.decode(line).height)
+        except msgspec.DecodeError:
+            break
+    return max(heights, default=0)
+
+
+def wait_for_nothing(look: Callable[[], list[str]], deadline_s: float) -> list[str]:
+    """Look until nothing is found; what is still found at the deadline."""
+    deadline = time.monotonic() + deadline_s
+    while (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
