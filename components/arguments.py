@@ -55,6 +55,21 @@ class VolumeArgs(TypedDict):
     """Requested capacity, for example 4Gi. Growing is in place, shrinking is refused."""
     access_mode: NotRequired[str]
     """Exactly one access mode. Changing it replaces the claim, so it is refused on a kept one."""
+    retention: NotRequired[str]
+    """delete or retain; the testnet's retention when left out."""
+    storage_class: NotRequired[str]
+    """Storage class of the cluster to use as it is, instead of one that the testnet makes for `type`."""
+    existing_claim: NotRequired[str]
+    """Claim in the testnet's namespace to mount instead of one of its own; for one node only."""
+    existing_volume: NotRequired[str]
+    """PersistentVolume to bind instead of having one made; for one node only."""
+
+
+class SettingsArgs(TypedDict):
+    """What to change for one role or one node."""
+
+    volumes: NotRequired[dict[str, VolumeArgs]]
+    """Changes to volumes by kind."""
 
 
 class ResourcesArgs(TypedDict):
@@ -94,6 +109,8 @@ class NodeGroupArgs(TypedDict):
     """Fixed identities in the order of the nodes; required for seeds."""
     volumes: NotRequired[dict[str, VolumeArgs]]
     """Changes to the volumes of this group, by kind."""
+    overrides: NotRequired[dict[str, SettingsArgs]]
+    """Changes for single nodes, by their names."""
     resources: NotRequired[ResourcesArgs]
     """Requests of the main container."""
 
@@ -153,6 +170,8 @@ class TestnetArgs(TypedDict):
     """The chain of this era."""
     volumes: NotRequired[dict[str, VolumeArgs]]
     """Changes to volumes by kind, for all nodes."""
+    roles: NotRequired[dict[str, SettingsArgs]]
+    """Changes for all nodes of a role, by role."""
     nodes: list[NodeGroupArgs]
     """The nodes, as groups."""
     thresholds: NotRequired[ThresholdsArgs]

@@ -128,20 +128,20 @@ def destroy(*, where: Where = HERE, yes: Yes = False) -> int:
     """
     from mina_infra.engine.progress import summary
     from mina_infra.engine.run import destroy as engine_destroy
-    from mina_infra.spec import Retention
 
     place = where.place()
     with Reporter() as reporter:
         environment = place.environment()
         planned = environment.plan
         kept = sum(each.protect and each.manifest["kind"] == "PersistentVolumeClaim" for each in planned.objects())
-        retain = planned.spec.retention is Retention.RETAIN
-        volumes = f"{kept} claims are kept" if retain else f"its {len(planned.outputs.claims)} claims are deleted"
+        deleted = len(planned.outputs.claims) - kept
+        told = [f"{kept} claims are kept"] * planned.keeps + [f"its {deleted} claims are deleted"] * bool(deleted)
+        volumes = ", ".join(told)
         reporter.say(place.stack, f"{len(planned.outputs.nodes)} nodes are removed; {volumes}")
         if place.embedded is None and not yes and not _confirm(f"Remove testnet '{planned.spec.name}'?"):
             return 1
         with reporter.stage("destroying", "starting the engine"):
-            result = engine_destroy(environment, reporter, exclude_protected=retain)
+            result = engine_destroy(environment, reporter, exclude_protected=planned.keeps)
         reporter.say("destroyed", f"{summary(dict(result.changes)) or 'nothing was there'} in {result.seconds:.0f} s")
     return 0
 

@@ -29,7 +29,6 @@ from mina_infra.engine.inventory import (
 from mina_infra.engine.report import Report
 from mina_infra.engine.state import ObjectKey, Recorded, recorded
 from mina_infra.errors import ClusterError, EngineError
-from mina_infra.spec import Retention
 
 GONE_DEADLINE_S = 180.0
 """Seconds to wait for what is being deleted; a namespace of 200 nodes takes about 20, a cloud's disk longer."""
@@ -170,7 +169,7 @@ async def before_destroy(env: EngineEnvironment, *, exclude_protected: bool) -> 
         known = recorded(env)
         difference = compare(planned_keys(env.plan), known, live, env.plan.spec.name)
         kept = set(known.protected) | _planned_protected(env) & set(difference.adopt)
-        if kept and not exclude_protected and env.plan.spec.retention is Retention.RETAIN:
+        if kept and not exclude_protected and env.plan.keeps:
             claims = [key.name for key in sorted(kept) if key.kind == CLAIM.kind]
             raise EngineError(
                 f"testnet '{env.plan.spec.name}' keeps its volumes (retention: retain): {some(claims)}. Nothing was "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mina_infra.plan import labels, names
 from mina_infra.plan.nodes import Node
-from mina_infra.plan.objects import SKIP_AWAIT, PlannedObject
+from mina_infra.plan.objects import SKIP_AWAIT, Manifest, PlannedObject
 from mina_infra.spec import Retention, TestnetSpec
 from mina_infra.storage.volumes import Volume
 
@@ -22,8 +22,7 @@ def shared_claim(spec: TestnetSpec, volume: Volume) -> PlannedObject:
 
 
 def _claim(spec: TestnetSpec, key: str, name: str, volume: Volume, node: Node | None) -> PlannedObject:
-    chosen = volume.storage_class
-    manifest = {
+    manifest: Manifest = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {
@@ -34,11 +33,15 @@ def _claim(spec: TestnetSpec, key: str, name: str, volume: Volume, node: Node | 
         },
         "spec": {
             "accessModes": [volume.access_mode.value],
-            "storageClassName": chosen.name,
+            "storageClassName": volume.class_name,
             "volumeMode": "Filesystem",
             "resources": {"requests": {"storage": f"{volume.effective_gib}Gi"}},
         },
     }
     # The quota first, or the claims of a testnet that grows would meet the quota of the smaller one.
-    after = (names.NAMESPACE_KEY, names.QUOTA_KEY, names.class_key(chosen.disk.value))
-    return PlannedObject(key, manifest, protect=spec.retention is Retention.RETAIN, after=after)
+    after: tuple[str, ...] = (names.NAMESPACE_KEY, names.QUOTA_KEY)
+    if volume.volume_name:
+        manifest["spec"]["volumeName"] = volume.volume_name
+    if volume.of_own_class:
+        after = (*after, names.class_key(volume.storage_class.key))
+    return PlannedObject(key, manifest, protect=volume.retention is Retention.RETAIN, after=after)

@@ -25,7 +25,7 @@ def daemon(
     keys.add_libp2p(workload, common, node)
     workload.containers.append(_container(common, node, arguments, environment))
     workload.volumes += [
-        claim_volume("config-dir", node, common.spec, VolumeKind.RUNTIME_STATE),
+        claim_volume("config-dir", node, common, VolumeKind.RUNTIME_STATE),
         {"name": "daemon-config", "configMap": {"name": common.config_map}},
     ]
     _add_genesis(workload, common)

@@ -12,7 +12,6 @@ from mina_infra.plan.objects import GroupPlan, PlannedObject
 from mina_infra.plan.services import service
 from mina_infra.plan.workload import deployment
 from mina_infra.spec import NodeGroup, TestnetSpec
-from mina_infra.storage.volumes import Volume
 
 
 def plan_group(spec: TestnetSpec, group_name: str) -> GroupPlan:
@@ -22,14 +21,14 @@ def plan_group(spec: TestnetSpec, group_name: str) -> GroupPlan:
 
 
 def group_plan(common: Common, group: NodeGroup) -> GroupPlan:
-    volumes = common.volumes.own(group)
-    objects = [each for node in nodes.of_group(group) for each in _node(common, node, volumes)]
+    objects = [each for node in nodes.of_group(group) for each in _node(common, node)]
     return GroupPlan(group.name, group.role.value, group.node_names(), tuple(objects))
 
 
-def _node(common: Common, node: Node, volumes: tuple[Volume, ...]) -> Iterator[PlannedObject]:
+def _node(common: Common, node: Node) -> Iterator[PlannedObject]:
     workload = roles.workload(common, node)
-    claims = [node_claim(common.spec, node, volume) for volume in volumes]
+    volumes = common.volumes.own(node.group, node.name)
+    claims = [node_claim(common.spec, node, volume) for volume in volumes if volume.existing_claim is None]
     yield from claims
     after = tuple(claim.key for claim in claims)
     if workload.service_ports:

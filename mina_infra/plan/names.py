@@ -56,8 +56,8 @@ GENESIS_CLAIM_KEY = "genesis-ledger"
 GENESIS_JOB_KEY = "genesis-job"
 
 
-def class_key(disk: str) -> str:
-    return f"class-{disk}"
+def class_key(key: str) -> str:
+    return f"class-{key}"
 
 
 def claim_key(node: str, kind: VolumeKind) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from mina_infra.plan import labels, names
 from mina_infra.plan.objects import PlannedObject
-from mina_infra.spec import Retention, TestnetSpec
+from mina_infra.spec import TestnetSpec
+from mina_infra.storage.volumes import Volumes
 
 
 def namespace(spec: TestnetSpec) -> PlannedObject:
-    """Protected with its claims: a namespace that goes takes every claim along."""
+    """Protected where it holds a claim that stays: a namespace that goes takes every claim along."""
     annotations = {}
     if spec.owner:
         annotations[labels.OWNER] = spec.owner
@@ -16,4 +17,4 @@ def namespace(spec: TestnetSpec) -> PlannedObject:
         annotations[labels.TTL] = str(spec.ttl)
     metadata = {"name": spec.namespace, "labels": labels.of_testnet(spec), "annotations": annotations}
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
-    return PlannedObject(names.NAMESPACE_KEY, manifest, protect=spec.retention is Retention.RETAIN)
+    return PlannedObject(names.NAMESPACE_KEY, manifest, protect=Volumes(spec).keeps())

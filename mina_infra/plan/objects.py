@@ -60,6 +60,11 @@ class TestnetPlan:
     groups: tuple[GroupPlan, ...]
     outputs: OutputsDocument
 
+    @property
+    def keeps(self) -> bool:
+        """Whether a destroy leaves something behind: the volumes that are kept, and what they need."""
+        return any(each.protect for each in self.objects())
+
     def objects(self) -> tuple[PlannedObject, ...]:
         """All objects in the order of their registration: whatever an object needs comes before it."""
         seeds_first = sorted(self.groups, key=lambda group: group.role != "seed")

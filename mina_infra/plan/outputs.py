@@ -70,9 +70,9 @@ def _claim(spec: TestnetSpec, claimed: Claimed) -> ClaimOutput:
         kind=volume.kind.value,
         node=claimed.node,
         size_gib=volume.effective_gib,
-        storage_class=volume.storage_class.name,
+        storage_class=volume.class_name,
         access_mode=volume.access_mode.value,
-        retention=spec.retention.value,
+        retention=volume.retention.value,
     )
 
 

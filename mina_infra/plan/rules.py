@@ -5,9 +5,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from mina_infra.plan import nodes
+from mina_infra.plan import names, nodes
 from mina_infra.plan.services import is_ip, public_ip
 from mina_infra.spec import Issue, Provider, TestnetSpec
+from mina_infra.storage import existing
+from mina_infra.storage.needs import claimed_kinds
 
 CLUSTER_RANGES = tuple(
     ipaddress.ip_network(text)
@@ -20,6 +22,7 @@ def check(spec: TestnetSpec) -> Iterator[Issue]:
     """All issues; raises nothing."""
     yield from _networks(spec)
     yield from _addresses(spec)
+    yield from _claims(spec)
 
 
 def _networks(spec: TestnetSpec) -> Iterator[Issue]:
@@ -69,3 +72,23 @@ def _addresses(spec: TestnetSpec) -> Iterator[Issue]:
                     f"provider 'eks' gives its load balancers no address of one's choice ({public_ip(node)}).",
                     "Use a DNS name that points to the load balancer.",
                 )
+
+
+def _claims(spec: TestnetSpec) -> Iterator[Issue]:
+    """A claim that the testnet makes has its node already."""
+    existing_claims, _ = existing.uses(spec)
+    if not existing_claims:
+        return
+    owners = {
+        names.claim(node, kind, spec.era): node
+        for group in spec.nodes
+        for kind in claimed_kinds(group)
+        for node in group.node_names()
+    }
+    for name, use in existing_claims.items():
+        if name in owners:
+            yield Issue(
+                use.path,
+                f"'{name}' is the name of the claim that the testnet makes for {owners[name]} in this era.",
+                "Remove `existingClaim`, or name a claim that the testnet does not make.",
+            )

@@ -21,7 +21,7 @@ _RETENTION = {"delete": "go with the deployment", "retain": "stay when the deplo
 
 @dataclass(frozen=True)
 class Group:
-    """Nodes of one group. `disks` is how many block disks each of its pods attaches."""
+    """Nodes of one group. `disks` is how many block disks each of its pods attaches at most."""
 
     role: str
     name: str
@@ -116,23 +116,26 @@ def summarize(plan: TestnetPlan) -> Summary:
 def _groups(plan: TestnetPlan) -> Iterable[Group]:
     volumes = Volumes(plan.spec)
     for group in plan.spec.nodes:
-        disks = sum(volume.storage_class.capability.block for volume in volumes.own(group))
+        disks = max(
+            sum(volume.storage_class.capability.block for volume in volumes.own(group, node))
+            for node in (None, *group.overrides)
+        )
         yield Group(group.role.value, group.name, group.count, group.stake, disks)
 
 
 def _volume_rows(plan: TestnetPlan) -> Iterable[VolumeRow]:
     spec = plan.spec
-    alike: dict[tuple[str, str, int, str], list[Claimed]] = {}
+    alike: dict[tuple[str, str, int, str, str, str], list[Claimed]] = {}
     for claimed in Volumes(spec).all():
         volume = claimed.volume
-        key = (volume.kind.value, volume.storage_class.name, volume.effective_gib, volume.access_mode.value)
-        alike.setdefault(key, []).append(claimed)
-    for (kind, name, each, mode), members in alike.items():
-        product = members[0].volume.storage_class.capability.product
+        product = volume.storage_class.capability.product
+        key = (volume.kind.value, volume.class_name, volume.effective_gib, volume.access_mode.value)
+        alike.setdefault((*key, volume.retention.value, product), []).append(claimed)
+    for (kind, name, each, mode, retention, product), members in alike.items():
         price = cost.price(spec.target.provider, spec.target.region, product)
         gib = each * len(members)
         usd = None if price is None else price * gib
-        yield VolumeRow(kind, name, product, mode, spec.retention.value, len(members), each, gib, usd)
+        yield VolumeRow(kind, name, product, mode, retention, len(members), each, gib, usd)
 
 
 def _secret_rows(plan: TestnetPlan) -> Iterable[SecretRow]:
@@ -175,7 +178,7 @@ def to_text(summary: Summary) -> str:
         ),
         "",
         _table(
-            ("volume", "class", "claims", "GiB each", "GiB", "USD/month", "access mode"),
+            ("volume", "class", "claims", "GiB each", "GiB", "USD/month", "access mode", "retention"),
             [_cells(row) for row in summary.volumes],
         ),
         "",
@@ -192,7 +195,7 @@ def to_text(summary: Summary) -> str:
 def _cells(row: VolumeRow) -> tuple[str, ...]:
     usd = "unknown" if row.usd is None else f"{row.usd:,.2f}"
     counts = (str(row.claims), str(row.gib_each), str(row.gib))
-    return (row.kind, row.storage_class, *counts, usd, row.access_mode)
+    return (row.kind, row.storage_class or "(existing volume)", *counts, usd, row.access_mode, row.retention)
 
 
 def _notes(summary: Summary) -> list[str]:

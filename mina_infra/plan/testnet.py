@@ -12,7 +12,7 @@ from mina_infra.plan.group import group_plan
 from mina_infra.plan.namespace import namespace
 from mina_infra.plan.objects import PlannedObject, TestnetPlan
 from mina_infra.plan.quota import resource_quota
-from mina_infra.spec import Retention, TestnetSpec
+from mina_infra.spec import TestnetSpec
 
 
 def plan_testnet(spec: TestnetSpec) -> TestnetPlan:
@@ -43,9 +43,8 @@ def _base(shared: Common) -> tuple[PlannedObject, ...]:
 def _classes(shared: Common) -> tuple[PlannedObject, ...]:
     """Protected with the claims that need them: an expanded claim whose class is gone cannot grow."""
     spec = shared.spec
-    protect = spec.retention is Retention.RETAIN
     own = labels.of_testnet(spec)
     return tuple(
-        PlannedObject(names.class_key(disk.value), chosen.manifest(own), protect)
-        for disk, chosen in shared.volumes.classes().items()
+        PlannedObject(names.class_key(each.key), each.manifest(own), each.fields["reclaimPolicy"] == "Retain")
+        for each in shared.volumes.classes()
     )

@@ -8,7 +8,7 @@ from mina_infra.plan import labels, names
 from mina_infra.plan.common import Common
 from mina_infra.plan.nodes import Node
 from mina_infra.plan.objects import SKIP_AWAIT, Manifest, PlannedObject
-from mina_infra.spec import TestnetSpec, VolumeKind
+from mina_infra.spec import VolumeKind
 
 GRACE_SECONDS = 120
 """For a daemon to flush its databases; at least 60 (docs/facts.md: rule/20)."""
@@ -96,6 +96,8 @@ def _pod_spec(workload: Workload) -> Manifest:
     return pod
 
 
-def claim_volume(name: str, node: Node, spec: TestnetSpec, kind: VolumeKind) -> Manifest:
-    """The pod's side of a node's own claim."""
-    return {"name": name, "persistentVolumeClaim": {"claimName": names.claim(node.name, kind, spec.era)}}
+def claim_volume(name: str, node: Node, common: Common, kind: VolumeKind) -> Manifest:
+    """The pod's side of a node's own claim, or of the one that takes its place."""
+    volume = next(each for each in common.volumes.own(node.group, node.name) if each.kind is kind)
+    claim = volume.existing_claim or names.claim(node.name, kind, common.spec.era)
+    return {"name": name, "persistentVolumeClaim": {"claimName": claim}}

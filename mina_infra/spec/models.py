@@ -37,6 +37,7 @@ _DIGEST = r"^sha256:[0-9a-f]{64}$"
 _FILE_SYSTEM = r"^fs-[0-9a-f]{8,40}$"
 _IPV4 = r"^(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}$"
 _CPU = r"^[0-9]{1,6}(\.[0-9]{1,3}|m)?$"
+_EXISTING = r"^([a-z0-9-]{1,63}/)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
 _VERSION = r"^[0-9]+\.[0-9]+(\.[0-9]+)?([-+~][0-9A-Za-z.+~-]*)?$"
 
 PATTERNS = {
@@ -45,6 +46,7 @@ PATTERNS = {
     _IMAGE: "must be an image reference, for example registry.example/mina-daemon:3.0.1 or ...@sha256:<64 hex digits>",
     _FILE_SYSTEM: "must be the id of an EFS file system: fs- and hex digits",
     _IPV4: "must be an IPv4 address such as 203.0.113.7",
+    _EXISTING: "must be the name of a Kubernetes object: lower-case letters, digits, '-' and '.'",
     _DIGEST: "must be a digest: sha256: and 64 hex digits",
     _CPU: "must be a number of cores such as 2, 0.5 or 500m",
     _VERSION: "must be a release such as 3.0.1",
@@ -55,6 +57,7 @@ DnsLabel = Annotated[str, StringConstraints(pattern=_DNS_LABEL)]
 PeerId = Annotated[str, StringConstraints(pattern=_PEER_ID)]
 ImageRef = Annotated[str, StringConstraints(pattern=_IMAGE)]
 Digest = Annotated[str, StringConstraints(pattern=_DIGEST)]
+ExistingName = Annotated[str, StringConstraints(pattern=_EXISTING)]
 Version = Annotated[str, StringConstraints(pattern=_VERSION)]
 Host = Annotated[str, AfterValidator(host)]
 IPv4 = Annotated[str, StringConstraints(pattern=_IPV4)]
@@ -144,6 +147,21 @@ class VolumeOverride(_Model):
     """Requested capacity; providers round up. Growing is in place, shrinking is refused."""
     access_mode: AccessMode | None = None
     """Exactly one mode. ReadWriteOncePod for one node's state."""
+    retention: Retention | None = None
+    """Whether these volumes outlive the deployment; the testnet's retention when left out."""
+    storage_class: ExistingName | None = None
+    """Storage class of the cluster to use as it is, instead of one that the testnet makes for `type`."""
+    existing_claim: ExistingName | None = None
+    """Claim in the testnet's namespace to mount instead of one of its own; for one node only. It is never deleted."""
+    existing_volume: ExistingName | None = None
+    """PersistentVolume to bind instead of having one made; for one node only."""
+
+
+class Settings(_Model):
+    """What to change for one role or one node."""
+
+    volumes: dict[VolumeKind, VolumeOverride] = Field(default_factory=dict)
+    """Changes to volumes by kind."""
 
 
 class Resources(_Model):
@@ -183,6 +201,8 @@ class NodeGroup(_Model):
     """Fixed identities, in the order of the nodes; required for seeds."""
     volumes: dict[VolumeKind, VolumeOverride] = Field(default_factory=dict)
     """Changes to the volumes of this group."""
+    overrides: dict[str, Settings] = Field(default_factory=dict)
+    """Changes for single nodes, by their names: {whale-3: {volumes: {runtime-state: {size: 8Gi}}}}."""
     resources: Resources = Resources()
     """Requests of the main container; the role's default when left out."""
 
@@ -261,6 +281,8 @@ class TestnetSpec(_Model):
     """The chain of this era."""
     volumes: dict[VolumeKind, VolumeOverride] = Field(default_factory=dict)
     """Changes to volumes by kind, for all nodes."""
+    roles: dict[Role, Settings] = Field(default_factory=dict)
+    """Changes for all nodes of a role: {archive: {volumes: {postgres-state: {size: 64Gi}}}}."""
     nodes: Annotated[tuple[NodeGroup, ...], Field(min_length=1)]
     """The nodes, as groups."""
     thresholds: ThresholdsSpec = ThresholdsSpec()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from mina_infra.spec.errors import Issue, Path
+from mina_infra.spec.explain import nearest
 from mina_infra.spec.models import NodeGroup, TestnetSpec, VolumeOverride, tag_version
 from mina_infra.spec.roles import ROLES, VOLUMES, Backing, Role, VolumeKind
 
@@ -145,11 +146,39 @@ def _images(spec: TestnetSpec) -> Iterator[Issue]:
 
 def _volumes(spec: TestnetSpec) -> Iterator[Issue]:
     places: list[tuple[Path, Mapping[VolumeKind, VolumeOverride]]] = [(("volumes",), spec.volumes)]
-    places += [(("nodes", index, "volumes"), group.volumes) for index, group in enumerate(spec.nodes)]
+    places += [(("roles", role.value, "volumes"), settings.volumes) for role, settings in spec.roles.items()]
+    places += [place for index, group in enumerate(spec.nodes) for place in _volumes_of(group, ("nodes", index))]
     for path, overrides in places:
         for kind in overrides:
             if kind not in OWN_CLAIMS:
                 yield Issue((*path, kind.value), *_no_claim(kind))
+            elif len(path) > 1 and VOLUMES[kind].shared:
+                yield Issue(
+                    (*path, kind.value),
+                    f"{kind.value} is shared by the whole testnet; it cannot differ for one "
+                    f"{'role' if path[0] == 'roles' else 'node' if len(path) > 3 else 'group'}.",
+                    f"Set volumes.{kind.value} at the top.",
+                )
+    for role, settings in spec.roles.items():
+        yield from _foreign(role, settings.volumes, ("roles", role.value, "volumes"))
+
+
+def _volumes_of(group: NodeGroup, path: Path) -> Iterator[tuple[Path, Mapping[VolumeKind, VolumeOverride]]]:
+    yield (*path, "volumes"), group.volumes
+    for node, settings in group.overrides.items():
+        yield (*path, "overrides", node, "volumes"), settings.volumes
+
+
+def _foreign(role: Role, volumes: Mapping[VolumeKind, VolumeOverride], path: Path) -> Iterator[Issue]:
+    """Volumes that a node of this role has not got."""
+    has = ROLES[role].volumes
+    for kind in volumes:
+        if kind in OWN_CLAIMS and not VOLUMES[kind].shared and kind not in has:
+            yield Issue(
+                (*path, kind.value),
+                f"a {role.value} has no {kind.value}; it has: {', '.join(each.value for each in has) or 'no volumes'}.",
+                "Remove this entry.",
+            )
 
 
 def _no_claim(kind: VolumeKind) -> tuple[str, str]:
@@ -197,17 +226,14 @@ def _group(group: NodeGroup, path: Path) -> Iterator[Issue]:
         )
     if group.identities and not info.daemon:
         yield Issue((*path, "identities"), f"a {group.role.value} has no libp2p identity.", "Remove `identities`.")
-    for kind in group.volumes:
-        if kind in OWN_CLAIMS and VOLUMES[kind].shared:
+    for place, volumes in _volumes_of(group, path):
+        yield from _foreign(group.role, volumes, place)
+    for node in group.overrides:
+        if node not in group.node_names():
+            near = nearest(node, list(group.node_names()))
             yield Issue(
-                (*path, "volumes", kind.value),
-                f"{kind.value} is shared by the whole testnet; it cannot differ for one group.",
-                f"Set volumes.{kind.value} at the top.",
-            )
-        elif kind in OWN_CLAIMS and kind not in info.volumes:
-            yield Issue(
-                (*path, "volumes", kind.value),
-                f"a {group.role.value} has no {kind.value}; it has: "
-                f"{', '.join(each.value for each in info.volumes) or 'no volumes'}.",
-                "Remove this entry.",
+                (*path, "overrides", node),
+                f"group '{group.name}' has no node '{node}'.",
+                f"Its nodes are {group.name}-1 to {group.name}-{group.count}."
+                + (f" Did you mean '{near}'?" if near else ""),
             )

@@ -27,9 +27,14 @@ class NoSuchDisk(LookupError):
 
 @dataclass(frozen=True)
 class StorageClass:
-    """One class of a testnet: its name and the object's fields besides metadata."""
+    """One class of a testnet: its name and the object's fields besides metadata.
+
+    `key` tells it from the testnet's other classes and follows no content: the type, and the retention where that is
+    not the testnet's own.
+    """
 
     name: str
+    key: str
     disk: DiskType
     capability: Capability
     fields: Mapping[str, Any]
@@ -44,19 +49,21 @@ class StorageClass:
         }
 
 
-def storage_class(spec: TestnetSpec, disk: DiskType) -> StorageClass:
-    """The class that carries volumes of one type in this testnet. Raises NoSuchDisk."""
+def storage_class(spec: TestnetSpec, disk: DiskType, retention: Retention | None = None) -> StorageClass:
+    """The class of one type in this testnet, for the testnet's retention or another one. Raises NoSuchDisk."""
+    retention = retention or spec.retention
     found = capability(spec, disk)
     if found is None:
         raise NoSuchDisk(f"{spec.target.provider.value} has no {spec.target.replication} {disk.value} disk")
-    immutable = _immutable(spec, found)
+    immutable = _immutable(spec, found, retention)
     fields = {**immutable, "allowVolumeExpansion": found.expandable}
     if found.mount_options:
         fields["mountOptions"] = list(found.mount_options)
-    return StorageClass(_name(spec, disk, found, immutable), disk, found, fields)
+    key = disk.value if retention is spec.retention else f"{disk.value}-{retention.value}"
+    return StorageClass(_name(spec, disk, found, immutable), key, disk, found, fields)
 
 
-def _immutable(spec: TestnetSpec, found: Capability) -> dict[str, Any]:
+def _immutable(spec: TestnetSpec, found: Capability, retention: Retention) -> dict[str, Any]:
     """The fields that can never change under one name. Zones only pin what lives in a zone."""
     parameters = dict(found.parameters)
     if found.driver == "efs.csi.aws.com":
@@ -64,7 +71,7 @@ def _immutable(spec: TestnetSpec, found: Capability) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "provisioner": found.driver,
         "parameters": parameters,
-        "reclaimPolicy": "Retain" if spec.retention is Retention.RETAIN else "Delete",
+        "reclaimPolicy": "Retain" if retention is Retention.RETAIN else "Delete",
         "volumeBindingMode": found.binding,
     }
     if spec.target.zones and found.topology_key:

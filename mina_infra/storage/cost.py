@@ -88,13 +88,14 @@ def price(provider: Provider, region: str, product: str) -> float | None:
 def monthly(spec: TestnetSpec) -> Estimate:
     """The cost of every volume of a testnet, minimums and rounding applied."""
     volumes = [claimed.volume for claimed in Volumes(spec).all()]
-    names = dict.fromkeys(volume.storage_class.name for volume in volumes)
-    return Estimate(tuple(_line(spec, [each for each in volumes if each.storage_class.name == name]) for name in names))
+    alike: dict[tuple[str, str], list[Volume]] = {}
+    for volume in volumes:
+        alike.setdefault((volume.class_name, volume.storage_class.capability.product), []).append(volume)
+    return Estimate(tuple(_line(spec, members) for members in alike.values()))
 
 
 def _line(spec: TestnetSpec, volumes: list[Volume]) -> Line:
-    chosen = volumes[0].storage_class
-    product = chosen.capability.product
+    product = volumes[0].storage_class.capability.product
     gib = sum(volume.effective_gib for volume in volumes)
     each = price(spec.target.provider, spec.target.region, product)
-    return Line(chosen.name, product, len(volumes), gib, None if each is None else gib * each)
+    return Line(volumes[0].class_name, product, len(volumes), gib, None if each is None else gib * each)

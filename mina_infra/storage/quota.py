@@ -24,5 +24,7 @@ class StorageQuota:
 
 
 def storage_quota(spec: TestnetSpec) -> StorageQuota:
-    sizes = [claimed.volume.effective_gib for claimed in Volumes(spec).all()]
+    volumes = Volumes(spec)
+    # A claim that was there before counts as well; of its size nothing is known but the default.
+    sizes = [each.volume.effective_gib for each in (*volumes.all(), *volumes.existing())]
     return StorageQuota(HEADROOM * sum(sizes) + SPARE_GIB, HEADROOM * len(sizes) + SPARE_CLAIMS)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from mina_infra.spec import AccessMode, DiskType, Issue, NodeGroup, Provider, TestnetSpec, VolumeKind
 from mina_infra.spec.errors import Path
+from mina_infra.storage import existing
 from mina_infra.storage.capabilities import Capability, capability, provider_info
 from mina_infra.storage.cost import price
+from mina_infra.storage.needs import SHARED_CARRIER, Need, claimed_kinds, need, overrides, places
 from mina_infra.storage.sizes import effective_gib
-from mina_infra.storage.volumes import SHARED_CARRIER, Need, claimed_kinds, need
 
 DATABASE_WRITE_IOPS = 500
 """Below this a database's log cannot keep up; on the slowest disks it takes some hundred GiB
@@ -22,33 +23,34 @@ DATABASE_WRITE_IOPS = 500
 
 @dataclass(frozen=True)
 class _Case:
-    """One need of one group (None: the whole testnet's), and where the document speaks of it."""
+    """One need of a group (None: the whole testnet's), or of one `node` of it, and where the document speaks of it."""
 
     spec: TestnetSpec
     need: Need
-    index: int | None
-    group: NodeGroup | None
     users: int
+    group: NodeGroup | None = None
+    index: int = 0
+    node: str | None = None
 
     @property
     def name(self) -> str:
         return self.need.kind.value
 
     def path(self, attribute: str, key: str) -> Path:
-        """Where the value was written: at the group, at the testnet, or else the target that makes it impossible."""
-        kind = self.need.kind
-        own = self.group.volumes.get(kind) if self.group else None
-        if own is not None and getattr(own, attribute) is not None:
-            return ("nodes", self.index or 0, "volumes", kind.value, key)
-        top = self.spec.volumes.get(kind)
-        if top is not None and getattr(top, attribute) is not None:
-            return ("volumes", kind.value, key)
+        """Where the value was written, the nearest place first, or else the target that makes it impossible."""
+        kind, node = self.need.kind, self.node
+        said = overrides(self.spec, kind, self.group, node)
+        where = places(kind, self.group, self.index, node or "")
+        for path, override in zip(where, said, strict=True):
+            if override is not None and getattr(override, attribute) is not None:
+                return (*path, key)
         return ("target",)
 
 
 def check(spec: TestnetSpec) -> Iterator[Issue]:
     """All issues of a spec's volumes; raises nothing."""
     yield from _target(spec)
+    yield from existing.check(spec)
     if _regional_is_unknown(spec):
         return  # said once for the target, instead of for every volume
     seen: set[tuple[Path, str]] = set()
@@ -62,10 +64,14 @@ def check(spec: TestnetSpec) -> Iterator[Issue]:
 def _cases(spec: TestnetSpec) -> Iterator[_Case]:
     daemons = sum(group.count for group in spec.nodes if VolumeKind.RUNTIME_STATE in claimed_kinds(group))
     if spec.genesis.ledger.source == "shared-claim":
-        yield _Case(spec, need(spec, SHARED_CARRIER), None, None, daemons)
+        yield _Case(spec, need(spec, SHARED_CARRIER), daemons)
     for index, group in enumerate(spec.nodes):
         for kind in claimed_kinds(group):
-            yield _Case(spec, need(spec, kind, group), index, group, group.count)
+            single = [name for name in group.node_names() if name in group.overrides]
+            if len(single) < group.count:
+                yield _Case(spec, need(spec, kind, group), group.count - len(single), group, index)
+            for name in single:
+                yield _Case(spec, need(spec, kind, group, name), 1, group, index, name)
 
 
 def _regional_is_unknown(spec: TestnetSpec) -> bool:
@@ -124,6 +130,8 @@ def _regional_zones(spec: TestnetSpec) -> Iterator[Issue]:
 
 
 def _case(case: _Case) -> Iterator[Issue]:
+    if case.need.existing_claim:
+        return  # it is what it is; `existing.check` looks at its name
     found = capability(case.spec, case.need.disk)
     if found is None:
         yield _no_such_disk(case)

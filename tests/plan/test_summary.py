@@ -21,10 +21,10 @@ def test_the_headline_counts_nodes_objects_and_money() -> None:
 def test_rule_43_claims_sizes_class_cost_retention_and_attach_slots_are_told() -> None:
     text = to_text(summarize(plans()["release"]))
     (row,) = [line for line in text.splitlines() if line.startswith("runtime-state")]
-    _kind, name, claims, each, gib, usd, mode = row.split()
+    _kind, name, claims, each, gib, usd, mode, retention = row.split()
     assert name.startswith("release-balanced-us-east1-")
     assert (claims, each, gib, usd) == ("14", "10", "140", "14.00")
-    assert mode == "ReadWriteOncePod"
+    assert (mode, retention) == ("ReadWriteOncePod", "retain")
     assert "retention retain: volumes stay" in text
     assert "attach slots: 16 block disks, at most 2 a pod" in text
     assert "2026-08-20" in text

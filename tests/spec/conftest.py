@@ -26,6 +26,7 @@ DOCUMENT: dict[str, Any] = {
     "owner": "me",
     "genesis": {"runtimeConfig": "daemon.json", "ledger": {"image": f"ledger@sha256:{'0' * 64}"}},
     "volumes": {"runtime-state": {"type": "ssd", "size": "4Gi"}},
+    "roles": {"archive": {"volumes": {"postgres-state": {"retention": "retain"}}}},
     "nodes": [
         {
             "role": "seed",
@@ -35,7 +36,11 @@ DOCUMENT: dict[str, Any] = {
         {"role": "block-producer", "group": "whale", "count": 2, "stake": 30, "bots": ["user-agent", "faucet"]},
         {"role": "snark-coordinator"},
         {"role": "snark-worker", "count": 2, "resources": {"cpu": 2, "memory": "8Gi"}},
-        {"role": "archive", "volumes": {"postgres-state": {"size": "16Gi"}}},
+        {
+            "role": "archive",
+            "volumes": {"postgres-state": {"size": "16Gi"}},
+            "overrides": {"archive-1": {"volumes": {"runtime-state": {"storageClass": "premium"}}}},
+        },
     ],
     "thresholds": {"forkDepth": 5},
     "postDeploy": ["verify", "publish"],

@@ -185,6 +185,10 @@ OVERRIDES = st.dictionaries(
             "type": st.sampled_from(["ssd", "balanced", "standard", "shared"]),
             "size": st.sampled_from(["1", "10", "1000", "99999"]).map(lambda size: f"{size}Gi") | st.just("1k"),
             "accessMode": st.sampled_from(["ReadWriteOncePod", "ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany"]),
+            "retention": st.sampled_from(["delete", "retain"]),
+            "storageClass": st.just("premium"),
+            "existingClaim": st.sampled_from(["old", "other/old", "a-1-runtime-state-e2"]),
+            "existingVolume": st.sampled_from(["pv-1", "pv-2"]),
         },
     ),
     max_size=2,
@@ -205,6 +209,9 @@ GROUPS = st.fixed_dictionaries(
         "stake": st.floats(0, 100),
         "bots": st.lists(st.sampled_from(["user-agent", "faucet", "echo"]), unique=True),
         "volumes": OVERRIDES,
+        "overrides": st.dictionaries(
+            st.sampled_from(["a-1", "b-2", "nobody-1"]), st.fixed_dictionaries({"volumes": OVERRIDES}), max_size=2
+        ),
         "resources": st.just({"cpu": 0.5, "memory": "1.5Gi"}),
     },
 )
@@ -218,6 +225,11 @@ def plausible_documents(draw: st.DrawFn) -> Any:
         target=draw(TARGETS), volumes=draw(OVERRIDES), retention=draw(st.sampled_from(["delete", "retain"]))
     )
     document["nodes"] += draw(st.lists(GROUPS, max_size=2))
+    document["roles"] = draw(
+        st.dictionaries(
+            st.sampled_from([role.value for role in Role]), st.fixed_dictionaries({"volumes": OVERRIDES}), max_size=2
+        )
+    )
     document["image"] += draw(st.sampled_from(["", f"@sha256:{'1' * 64}"]))
     if draw(st.booleans()):
         document["genesis"]["ledger"] = {"source": "config-map"}

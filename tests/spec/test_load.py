@@ -35,7 +35,7 @@ def test_an_error_reads_as_place_path_message_and_mend(document: dict[str, Any],
         f"Pulumi.alpha.yaml:{line}:5  mina-infra:testnet.retension\n"
         "  unknown key 'retension'.\n"
         "  Did you mean 'retention'? Known here: name, era, target, image, daemonVersion, images, retention, ttl, "
-        "owner, genesis, volumes, nodes, thresholds, postDeploy."
+        "owner, genesis, volumes, roles, nodes, thresholds, postDeploy."
     )
 
 
@@ -187,12 +187,12 @@ def test_words_and_numbers_are_read_as_the_engine_reads_them(document: dict[str,
 
 def test_anchors_and_merges_are_plain_yaml(document: dict[str, Any], issues_of: IssuesOf, base: Path) -> None:
     text = yaml.safe_dump({"config": {"mina-infra:testnet": document}}, sort_keys=False)
-    merged = text.replace("      runtime-state:\n", "      runtime-state: &disk\n") + (
+    merged = text.replace("      runtime-state:\n", "      runtime-state: &disk\n", 1) + (
         "  other:thing: {<<: [], a: 1}\n  other:more: &m {a: 1}\n  other:most: {<<: *m, a: 2}\n"
     )
     assert issues_of(merged) == []
     aliased = text.replace("          size: 16Gi\n", "          size: 16Gi\n        runtime-state: *disk\n").replace(
-        "      runtime-state:\n", "      runtime-state: &disk\n"
+        "      runtime-state:\n", "      runtime-state: &disk\n", 1
     )
     assert issues_of(aliased) == []
     assert load_stack_spec(base / "Pulumi.alpha.yaml").nodes[4].volumes["runtime-state"].size == "4Gi"  # type: ignore[index]

@@ -36,7 +36,7 @@ def workload(common: Common, node: Node) -> Workload:
     result.init_containers += [_postgres(common), _copy_schema(common), _make_tables(common)]
     result.containers.append(_archive(common))
     result.volumes += [
-        claim_volume("postgres-data", node, common.spec, VolumeKind.POSTGRES_STATE),
+        claim_volume("postgres-data", node, common, VolumeKind.POSTGRES_STATE),
         {"name": "schema", "emptyDir": {}},
     ]
     result.service_ports["archive-port"] = ports.ARCHIVE
