@@ -5,6 +5,7 @@ Pulumi's own mocks show a resource's inputs but none of its options; its mock mo
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -106,6 +107,8 @@ class Recording:
 def record(program: Callable[[], object], *, preview: bool = False) -> Recording:
     """Run a program to its end, outputs included; an exception is kept with what had been registered before it."""
     monitor = RecordingMonitor()
+    # Whoever called asyncio.run before left the main thread without a loop, and the SDK's futures want one.
+    asyncio.set_event_loop(asyncio.new_event_loop())
     SETTINGS.rpc_manager = rpc_manager.RPCManager()  # type: ignore[no-untyped-call]
     pulumi.runtime.set_mocks(_Echo(), project="mina-infra", stack="test", preview=preview, monitor=monitor)
     error: Exception | None = None
