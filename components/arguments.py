@@ -163,7 +163,9 @@ class TestnetArgs(TypedDict):
     retention: NotRequired[str]
     """delete (default) or retain."""
     ttl: NotRequired[str]
-    """How long the testnet is meant to live: 72h."""
+    """How long the testnet is meant to live: 72h. It is removed then, by whoever runs `mina-infra expire`."""
+    automated: NotRequired[bool]
+    """Made by a machine, such as a CI run: it must have a ttl and cannot keep its volumes. Default: false."""
     owner: NotRequired[str]
     """Who answers for it."""
     genesis: GenesisArgs

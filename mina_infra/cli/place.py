@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -67,30 +67,91 @@ class Place:
 
     def ask(self, question: Callable[[KubeApi], Awaitable[R]]) -> R:
         """Open the stack's cluster for one question. Raises ClusterError."""
-        from mina_infra.cluster.api import KubeApi
-
-        environment = self.environment()
-
-        async def session() -> R:
-            async with KubeApi.from_kubeconfig(environment.kubeconfig, environment.context) as api:
-                return await question(api)
-
-        return asyncio.run(session())
+        return _ask(self.environment(), question)
 
 
-def place_of(stack: str, *, local: bool, cluster: str) -> Place:
-    """The place of a stack of the checkout in the current folder. Raises EngineError when there is no such stack."""
+def _ask(environment: EngineEnvironment, question: Callable[[KubeApi], Awaitable[R]]) -> R:
+    from mina_infra.cluster.api import KubeApi
+
+    async def session() -> R:
+        async with KubeApi.from_kubeconfig(environment.kubeconfig, environment.context) as api:
+            return await question(api)
+
+    return asyncio.run(session())
+
+
+def project_folder() -> Path:
+    """The checkout that the current folder lies in. Raises EngineError."""
     project = Path.cwd()
     while not (project / "Pulumi.yaml").exists():
         if project == project.parent:
             raise EngineError(f"no Pulumi.yaml in {Path.cwd()} or above it; change into the checkout of your testnets")
         project = project.parent
+    return project
+
+
+def place_of(stack: str, *, local: bool, cluster: str) -> Place:
+    """The place of a stack of the checkout in the current folder. Raises EngineError when there is no such stack."""
+    project = project_folder()
     place = Place(stack, None, project)
     if not place.stack_file.exists():
         from mina_infra.engine.environment import known_stacks
 
         raise EngineError(f"no stack '{stack}': {place.stack_file} is missing. Known here: {known_stacks(project)}")
     return Place(stack, cluster if local or is_local(place.stack_file) else None, project)
+
+
+@dataclass(frozen=True)
+class Site:
+    """One cluster and the stacks of this project that run there, by name."""
+
+    name: str
+    environments: Mapping[str, EngineEnvironment]
+
+    def ask(self, question: Callable[[KubeApi], Awaitable[R]]) -> R:
+        """Open the cluster for one question. Raises ClusterError."""
+        return _ask(next(iter(self.environments.values())), question)
+
+
+def sites_of(stacks: Sequence[str] | None, *, only_local: bool, cluster: str) -> tuple[list[Site], dict[str, str]]:
+    """The clusters of a project's stacks, and why a stack could not be placed, by its name.
+
+    The embedded cluster carries every stack that was deployed there, also those meant for a cloud; one that does not
+    run carries nothing.
+    """
+    from mina_infra.engine.environment import stack_names
+
+    project = project_folder()
+    known = stack_names(project)
+    missing = sorted(set(stacks or ()) - set(known))
+    if missing:
+        raise EngineError(f"no stack '{missing[0]}'. Known here: {', '.join(known) or 'none'}")
+    chosen = stacks or known
+    found, problems = _embedded_sites(chosen, project, cluster)
+    real = [] if only_local else [each for each in chosen if not is_local(project / f"Pulumi.{each}.yaml")]
+    clusters: dict[tuple[str, str], dict[str, EngineEnvironment]] = {}
+    for each in real:
+        try:
+            environment = Place(each, None, project).environment()
+            clusters.setdefault((f"{environment.context}", f"{environment.kubeconfig}"), {})[each] = environment
+        except MinaInfraError as error:
+            problems[each] = str(error)
+    return [*found, *(Site(name, members) for (name, _), members in clusters.items())], problems
+
+
+def _embedded_sites(chosen: Sequence[str], project: Path, cluster: str) -> tuple[list[Site], dict[str, str]]:
+    from mina_infra.local.control_plane import find
+
+    running = find(cluster)
+    members, problems = {}, {}
+    for each in chosen if running else ():
+        assert running is not None
+        if (running.state / "workspace" / each).exists():
+            try:
+                members[each] = embedded_environment_of(running, project, each)
+            except MinaInfraError as error:
+                problems[each] = str(error)
+    return ([Site(cluster, members)] if members else []), problems
 
 
 def is_local(stack_file: Path) -> bool:

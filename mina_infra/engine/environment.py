@@ -159,8 +159,12 @@ def ambient_environment(*, project: Path, stack: str) -> EngineEnvironment:
 
 def known_stacks(project: Path) -> str:
     """The names of a project's stack files, for messages."""
-    names = (file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in sorted(project.glob("Pulumi.*.yaml")))
-    return ", ".join(names) or "none"
+    return ", ".join(stack_names(project)) or "none"
+
+
+def stack_names(project: Path) -> list[str]:
+    """The names of a project's stack files, in order."""
+    return [file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in sorted(project.glob("Pulumi.*.yaml"))]
 
 
 def read_config(stack_file: Path) -> dict[str, Any]:

@@ -15,6 +15,9 @@ STAKE = "mina-infra/stake"
 PEER_ID = "mina-infra/peer-id"
 OWNER = "mina-infra/owner"
 TTL = "mina-infra/ttl"
+AUTOMATED = "mina-infra/automated"
+RENEWED_UNTIL = "mina-infra/renewed-until"
+"""Set by `renew` on the live namespace alone; no plan names it, so no `up` takes it away."""
 
 
 def of_testnet(spec: TestnetSpec) -> dict[str, str]:

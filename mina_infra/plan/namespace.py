@@ -15,6 +15,8 @@ def namespace(spec: TestnetSpec) -> PlannedObject:
         annotations[labels.OWNER] = spec.owner
     if spec.ttl:
         annotations[labels.TTL] = str(spec.ttl)
+    if spec.automated:
+        annotations[labels.AUTOMATED] = "true"
     metadata = {"name": spec.namespace, "labels": labels.of_testnet(spec), "annotations": annotations}
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
     return PlannedObject(names.NAMESPACE_KEY, manifest, protect=Volumes(spec).keeps())

@@ -274,7 +274,9 @@ class TestnetSpec(_Model):
     retention: Retention = Retention.DELETE
     """delete: volumes go with the deployment. retain: they are kept and protected."""
     ttl: Duration | None = None
-    """How long the testnet is meant to live."""
+    """How long the testnet is meant to live, from its first deployment; `mina-infra renew` prolongs it."""
+    automated: bool = False
+    """Made by a machine, such as a CI run: it must have a ttl and cannot keep its volumes."""
     owner: str | None = None
     """Who answers for it; an annotation on the namespace."""
     genesis: Genesis

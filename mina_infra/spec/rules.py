@@ -16,6 +16,7 @@ def check(spec: TestnetSpec) -> Iterator[Issue]:
     """All issues of a document whose fields are well-formed."""
     yield from _network(spec)
     yield from _namespace(spec)
+    yield from _lifetime(spec)
     yield from _names(spec)
     yield from _peer_ids(spec)
     yield from _repeated(("target", "zones"), spec.target.zones)
@@ -73,6 +74,16 @@ def _namespace(spec: TestnetSpec) -> Iterator[Issue]:
             ("name",),
             f"'{spec.name}' is a namespace of Kubernetes itself, and a testnet owns the namespace of its name.",
             "Choose another name.",
+        )
+
+
+def _lifetime(spec: TestnetSpec) -> Iterator[Issue]:
+    """Nobody remembers what a machine made (docs/facts.md: refusal/V32)."""
+    if spec.automated and spec.ttl is None:
+        yield Issue(
+            ("ttl",),
+            f"testnet '{spec.name}' is automated: set ttl (for example 6h) so its volumes are removed.",
+            "Add `ttl: 6h`; `mina-infra expire` removes it then.",
         )
 
 

@@ -5,7 +5,7 @@ A region or product that the table does not know makes the estimate say so; it i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mina_infra.spec import Provider, TestnetSpec
@@ -87,7 +87,11 @@ def price(provider: Provider, region: str, product: str) -> float | None:
 
 def monthly(spec: TestnetSpec) -> Estimate:
     """The cost of every volume of a testnet, minimums and rounding applied."""
-    volumes = [claimed.volume for claimed in Volumes(spec).all()]
+    return estimate(spec, (claimed.volume for claimed in Volumes(spec).all()))
+
+
+def estimate(spec: TestnetSpec, volumes: Iterable[Volume]) -> Estimate:
+    """The cost of some of its volumes."""
     alike: dict[tuple[str, str], list[Volume]] = {}
     for volume in volumes:
         alike.setdefault((volume.class_name, volume.storage_class.capability.product), []).append(volume)

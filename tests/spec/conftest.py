@@ -23,6 +23,7 @@ DOCUMENT: dict[str, Any] = {
     "images": {"archive": "archive:1", "userAgent": "agent:1", "bots": "bots:1"},
     "retention": "delete",
     "ttl": "72h",
+    "automated": True,
     "owner": "me",
     "genesis": {"runtimeConfig": "daemon.json", "ledger": {"image": f"ledger@sha256:{'0' * 64}"}},
     "volumes": {"runtime-state": {"type": "ssd", "size": "4Gi"}},

@@ -192,3 +192,30 @@ def test_all_mistakes_are_told_at_once() -> None:
         volumes={"runtime-state": {"accessMode": "ReadWriteMany"}, "genesis-ledger": {"type": "ssd"}},
     )
     assert len(found) == 3
+
+
+def test_v32_an_automated_testnet_without_a_ttl() -> None:
+    issue = only(automated=True)
+    assert issue.path == ("ttl",)
+    assert issue.message == "testnet 'zoo' is automated: set ttl (for example 6h) so its volumes are removed."
+    plan(zoo(automated=True, ttl="6h"))
+
+
+def test_v33_an_automated_testnet_that_keeps_its_volumes() -> None:
+    issue = only(automated=True, ttl="6h", retention="retain")
+    assert issue.path == ("retention",)
+    assert "'retain' on an automated testnet leaks 146 GiB ($27.82/month) per run" in issue.message
+    unpriced = only(automated=True, ttl="6h", retention="retain", target={"provider": "gke", "region": "europe-north2"})
+    assert "(at a price not known) per run" in unpriced.message
+
+
+def test_v33_a_single_kept_volume_is_enough() -> None:
+    issue = only(automated=True, ttl="6h", volumes={"postgres-state": {"retention": "retain"}})
+    assert issue.path == ("automated",)
+    assert "leaks 16 GiB" in issue.message
+
+
+def test_v33_says_nothing_where_a_volume_cannot_be_made_anyway() -> None:
+    found = issues(automated=True, ttl="6h", retention="retain", target={"provider": "aks", "region": "eastus",
+                   "replication": "regional"}, volumes={"runtime-state": {"type": "standard"}})  # fmt: skip
+    assert [issue.path for issue in found] == [("volumes", "runtime-state", "type")]

@@ -1,0 +1,123 @@
+"""ttl, renewal and expiry on a real API server, through the real engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mina_infra.cli import hygiene
+from mina_infra.cluster.api import NAMESPACE
+from mina_infra.engine import run
+from mina_infra.errors import ClusterError
+from mina_infra.hygiene.expire import Standing, judge, see
+from mina_infra.hygiene.lifetime import lifetime, renew
+from mina_infra.local.control_plane import EmbeddedCluster
+from mina_infra.local.paths import STATE_VARIABLE
+from mina_infra.spec.values import Duration
+from tests.engine.testnets import SmallTestnet
+
+Make = Callable[..., SmallTestnet]
+
+
+@pytest.fixture
+def make(embedded_cluster: EmbeddedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """`make(name, **changes)`: a testnet of one project, in whose folder the command line stands; gone afterwards."""
+    made: list[SmallTestnet] = []
+
+    def maker(name: str, **changes: object) -> SmallTestnet:
+        testnet = SmallTestnet(name, embedded_cluster, tmp_path / "project")
+        testnet.change(**changes)
+        made.append(testnet)
+        monkeypatch.chdir(testnet.project)
+        return testnet
+
+    monkeypatch.setenv(STATE_VARIABLE, str(embedded_cluster.state.parent))
+    yield maker
+    for each in made:
+        each.change()
+        run.destroy(each.env, each)
+
+
+def expire(testnet: SmallTestnet, *, yes: bool = False) -> int:
+    return hygiene.expire(stack=None, local=True, cluster=testnet.cluster.name, yes=yes)
+
+
+def test_a_renewal_outlives_every_up(make: Make) -> None:
+    testnet = make("renewed", ttl="1h")
+    run.up(testnet.env, testnet)
+    now = datetime.now(UTC)
+    before, after = testnet.ask(lambda api: renew(api, "renewed", Duration("24h"), now))
+    assert before.expires
+    assert before.expires < now + timedelta(hours=2)
+    assert after.expires == (now + timedelta(hours=24)).replace(microsecond=0)
+
+    assert run.up(testnet.env, testnet).changed == 0
+    assert run.refresh(testnet.env, testnet).changed == 0
+    testnet.change(ttl="2h", owner="somebody")
+    assert dict(run.up(testnet.env, testnet).changes)["update"] == 1
+    namespace = testnet.ask(lambda api: api.get(NAMESPACE, "renewed"))
+    assert namespace
+    found = lifetime(namespace)
+    assert found
+    assert found.expires == after.expires
+    assert found.owner == "somebody"
+
+    shorter = testnet.ask(lambda api: renew(api, "renewed", Duration("1m"), now))
+    assert shorter[0] == shorter[1], "a renewal never shortens"
+
+
+def test_what_does_not_end_cannot_be_renewed(make: Make) -> None:
+    testnet = make("endless")
+    with pytest.raises(ClusterError, match="no testnet 'endless'"):
+        testnet.ask(lambda api: renew(api, "endless", Duration("1h"), datetime.now(UTC)))
+    run.up(testnet.env, testnet)
+    with pytest.raises(ClusterError, match="has no ttl"):
+        testnet.ask(lambda api: renew(api, "endless", Duration("1h"), datetime.now(UTC)))
+
+
+def test_expired_testnets_go_through_their_stack_and_no_other_is_touched(make: Make) -> None:
+    expired, living, stranger = make("expired", ttl="1s"), make("living", ttl="9h"), "stranger"
+    for each in (expired, living):
+        run.up(each.env, each)
+    labels = {"app.kubernetes.io/managed-by": "mina-infra", "testnet": stranger}
+    notes = {"mina-infra/ttl": "1s"}
+    metadata = {"name": stranger, "labels": labels, "annotations": notes}
+    expired.ask(lambda api: api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
+    try:
+        assert expire(expired) == 1, "a dry run tells that something has expired"
+        assert expired.deployments()
+        assert expire(expired, yes=True) == 1, "the stranger is still there"
+        assert expired.remains() == []
+        assert living.deployments()
+        found = expired.ask(see)
+        later = datetime.now(UTC) + timedelta(seconds=5)
+        standings = {each.testnet: each.standing for each in judge(found, [expired.env, living.env], later)}
+        assert standings["living"] is Standing.LIVING
+        assert standings[stranger] is Standing.FOREIGN, "no stack of ours has it on record"
+    finally:
+        expired.ask(lambda api: api.delete(NAMESPACE, stranger))
+
+
+def test_a_kept_testnet_that_has_expired_loses_its_nodes_and_keeps_its_volumes(make: Make) -> None:
+    testnet = make("expired-kept", ttl="1s", retention="retain")
+    run.up(testnet.env, testnet)
+    claims = testnet.claims()
+    assert expire(testnet, yes=True) == 0
+    assert testnet.deployments() == {}
+    assert testnet.claims() == claims
+    assert expire(testnet) == 0, "what is kept on purpose is not left over"
+
+
+def test_a_namespace_that_was_made_anew_is_not_the_stacks(make: Make) -> None:
+    """Same name, other uid: whoever made it, this record is not about it."""
+    testnet = make("made-anew", ttl="1s")
+    run.up(testnet.env, testnet)
+    seen = testnet.ask(see)
+    (mine,) = [each for each in seen.namespaces if each["metadata"]["name"] == "made-anew"]
+    later = datetime.now(UTC) + timedelta(seconds=5)
+    another = {**mine, "metadata": {**mine["metadata"], "uid": "another"}}
+    found = judge(type(seen)((another,), seen.deployments), [testnet.env], later)
+    assert [each.standing for each in found] == [Standing.FOREIGN]
