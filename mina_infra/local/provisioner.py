@@ -75,7 +75,7 @@ class Provisioner:
             tasks.create_task(self.released.run())
             tasks.create_task(self._watch(STORAGE_CLASS, self._class_changed))
             tasks.create_task(self._watch(NODE, lambda _node: None))
-            tasks.create_task(self._watch(PERSISTENT_VOLUME, lambda item: self.released.add(rules.key_of(item))))
+            tasks.create_task(self._watch(PERSISTENT_VOLUME, self._volume_changed))
             tasks.create_task(self._watch(CLAIM, self._claim_changed))
 
     # What happened
@@ -102,6 +102,16 @@ class Provisioner:
             self.refused.pop(key, None)
         self.claims.add(key)
 
+    def _volume_changed(self, volume: Manifest) -> None:
+        key = rules.key_of(volume)
+        self.released.add(key)
+        if key not in self.known[PERSISTENT_VOLUME]:  # gone: if its claim still wants one, it gets another
+            self._claim_of(volume)
+
+    def _claim_of(self, volume: Manifest) -> None:
+        claim = volume["spec"].get("claimRef") or {}
+        self.claims.add((claim.get("namespace", ""), claim.get("name", "")))
+
     def _class_changed(self, storage_class: Manifest) -> None:
         name = storage_class["metadata"]["name"]
         for key, claim in self.known[CLAIM].items():
@@ -122,6 +132,8 @@ class Provisioner:
 
     async def _provision(self, claim: Manifest, storage_class: Manifest) -> None:
         key = rules.key_of(claim)
+        if ("", rules.volume_name(claim)) in self.known[PERSISTENT_VOLUME]:
+            return  # it is made and not bound yet; the claim changes twice meanwhile
         try:
             rules.check(claim, storage_class)
             source = self._source(claim)
@@ -225,8 +237,7 @@ class Provisioner:
         elif rules.may_leave(volume):
             await self._release(key[1])
         else:  # its claim may have waited for it to be seen here before it can grow
-            claim = volume["spec"].get("claimRef") or {}
-            self.claims.add((claim.get("namespace", ""), claim.get("name", "")))
+            self._claim_of(volume)
 
     async def _release(self, name: str) -> None:
         """Take our finalizer away; only from the object as it is now, so that nobody else's is lost or put back."""
