@@ -65,7 +65,14 @@ class Testnet:
             async with self.cluster.api() as api, asyncio.timeout(PATIENCE_SECONDS):
                 return await work(api, KubeCluster(api, NAME))
 
-        return asyncio.run(whole())
+        try:
+            return asyncio.run(whole())
+        except TimeoutError:
+            worlds = [each.pid for each in world_processes(self.cluster.paths)]
+            log = self.cluster.paths.world_log.read_text().splitlines()[-15:]
+            pytest.fail(
+                "\n".join([f"not within {PATIENCE_SECONDS} s; world processes {worlds}; the world's log:", *log])
+            )
 
     def deploy(self) -> None:
         async def work(api: KubeApi, _: KubeCluster) -> None:
