@@ -22,6 +22,8 @@ class TargetArgs(TypedDict):
     """Block disks of gke: persistent-disk (default) or hyperdisk."""
     file_system: NotRequired[str]
     """Id of the EFS file system that carries shared volumes on eks: fs-0123456789abcdef0."""
+    kubernetes: NotRequired[str]
+    """Oldest release of Kubernetes that the cluster runs: 1.35."""
     networks: NotRequired[list[str]]
     """Pod and Service address ranges (CIDR) of the cluster. Default: 10.0.0.0/8."""
 
@@ -30,11 +32,19 @@ class LedgerArgs(TypedDict):
     """Where the genesis artefacts come from."""
 
     source: NotRequired[str]
-    """shared-claim (default) or config-map."""
+    """shared-claim (default), config-map, image, init-copy, existing-claim, bucket or disk-copies."""
     image: NotRequired[str]
-    """Image whose /genesis directory the filling Job copies; pinned by digest."""
+    """Image whose /genesis directory holds the artefacts; pinned by digest."""
     digest: NotRequired[str]
-    """Digest that the filled directory must have."""
+    """Digest of the artefacts' files."""
+    claim: NotRequired[str]
+    """existing-claim: name of a claim in the testnet's namespace that many pods can mount."""
+    bucket: NotRequired[str]
+    """bucket: name of the Cloud Storage bucket (gke)."""
+    workload_identity: NotRequired[str]
+    """bucket: Google service account that may read it and that the namespace's pods act as."""
+    snapshot: NotRequired[str]
+    """disk-copies: name of a VolumeSnapshot in the testnet's namespace."""
 
 
 class GenesisArgs(TypedDict):

@@ -8,6 +8,8 @@ from mina_infra.spec import TestnetSpec
 
 
 def service_account(spec: TestnetSpec) -> PlannedObject:
+    """With a bucket as source, the account acts as the Google service account that may read it."""
+    identity = spec.genesis.ledger.workload_identity
     manifest = {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
@@ -15,6 +17,7 @@ def service_account(spec: TestnetSpec) -> PlannedObject:
             "name": names.SERVICE_ACCOUNT,
             "namespace": spec.namespace,
             "labels": labels.of_testnet(spec),
+            "annotations": {} if identity is None else {"iam.gke.io/gcp-service-account": identity},
         },
         "automountServiceAccountToken": False,
     }

@@ -6,6 +6,7 @@ from mina_infra.plan import labels, names
 from mina_infra.plan.nodes import Node
 from mina_infra.plan.objects import SKIP_AWAIT, Manifest, PlannedObject
 from mina_infra.spec import Retention, TestnetSpec
+from mina_infra.storage.sources import Copy
 from mina_infra.storage.volumes import Volume
 
 
@@ -19,6 +20,14 @@ def shared_claim(spec: TestnetSpec, volume: Volume) -> PlannedObject:
     """The volume that all daemons of an era read."""
     name = names.shared_claim(volume.kind, spec.era)
     return _claim(spec, names.GENESIS_CLAIM_KEY, name, volume, None)
+
+
+def genesis_copy(spec: TestnetSpec, copy: Copy, volume: Volume) -> PlannedObject:
+    """A disk made from the snapshot, read by at most ten nodes. Only a disk made from data may be ReadOnlyMany."""
+    planned = _claim(spec, names.genesis_copy_key(copy), names.genesis_copy(copy, spec.era), volume, None)
+    source = {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": spec.genesis.ledger.snapshot}
+    planned.manifest["spec"]["dataSource"] = source
+    return planned
 
 
 def _claim(spec: TestnetSpec, key: str, name: str, volume: Volume, node: Node | None) -> PlannedObject:

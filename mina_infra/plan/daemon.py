@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mina_infra.plan import config, flags, genesis, guard, keys, labels, ports, services
+from mina_infra.plan import artefacts, config, flags, guard, keys, labels, ports, services
 from mina_infra.plan.common import Common
 from mina_infra.plan.nodes import Node
 from mina_infra.plan.objects import Manifest
@@ -28,7 +28,7 @@ def daemon(
         claim_volume("config-dir", node, common, VolumeKind.RUNTIME_STATE),
         {"name": "daemon-config", "configMap": {"name": common.config_map}},
     ]
-    _add_genesis(workload, common)
+    _add_genesis(workload, common, node)
     workload.service_ports["external-port"] = node.external_port
     return workload
 
@@ -123,10 +123,6 @@ def _annotations(node: Node) -> dict[str, str]:
     return annotations
 
 
-def _add_genesis(workload: Workload, common: Common) -> None:
+def _add_genesis(workload: Workload, common: Common, node: Node) -> None:
     path = VOLUMES[VolumeKind.GENESIS_LEDGER].path.replace("/root/.mina-config", common.dialect.config_directory)
-    found = genesis.mount(common, path)
-    if found:
-        volume, mount = found
-        workload.volumes.append(volume)
-        workload.containers[0]["volumeMounts"].append(mount)
+    artefacts.add(workload, common, node, path)

@@ -1,61 +1,39 @@
-"""The genesis artefacts of an era: one shared claim, filled once by a Job, mounted read-only by every daemon."""
+"""The genesis artefacts of an era as objects of their own: one shared claim, filled once by a Job, or copies of a disk.
+
+How daemons get at them, from these or from another source, is `artefacts.py`.
+"""
 
 from __future__ import annotations
 
-from mina_infra.plan import labels, names
-from mina_infra.plan.claims import shared_claim
+from mina_infra.plan import artefacts, labels, names
+from mina_infra.plan.claims import genesis_copy, shared_claim
 from mina_infra.plan.common import Common
-from mina_infra.plan.guard import ANOTHER_GENESIS, MARKER, genesis_env
+from mina_infra.plan.guard import ANOTHER_GENESIS
+from mina_infra.plan.nodes import Node
 from mina_infra.plan.objects import Manifest, PlannedObject
+from mina_infra.storage.sources import copy_of
 
-SOURCE = "/genesis"
-"""Directory of the ledger image that is copied: genesis_ledger.json and, as far as they exist, proof and epoch ledgers.
-The image needs sh, cp, find and sha256sum beside it, for example from busybox."""
-
-_TARGET = "/volume"
 DEADLINE_SECONDS = 3600
 """Of the whole Job, waiting for its volume included: a file backend takes minutes to appear."""
 
-# Files before marker, so an interrupted copy is copied again; the digest is taken from the volume, not from the image.
-_SCRIPT = f"""\
-marker="{_TARGET}/{MARKER}"
-wanted="{{\\"digest\\": \\"$GENESIS_DIGEST\\", \\"era\\": $ERA}}"
-if [ -e "$marker" ]; then
-  found="$(cat "$marker")"
-  if [ "$found" = "$wanted" ]; then
-    echo "genesis ledger: already there, $found"
-    exit 0
-  fi
-  echo "genesis ledger: the claim holds another genesis. found $found, wanted $wanted. A new genesis is a new era." >&2
-  exit {ANOTHER_GENESIS}
-fi
-cp -R {SOURCE}/. {_TARGET}/
-digest="sha256:$(cd {_TARGET} && find . -type f ! -name '{MARKER}*' ! -path './lost+found/*' -print0 \
-| LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1)"
-if [ -n "$LEDGER_DIGEST" ] && [ "$digest" != "$LEDGER_DIGEST" ]; then
-  echo "genesis ledger: the files have digest $digest, the document wants $LEDGER_DIGEST" >&2
-  exit {ANOTHER_GENESIS}
-fi
-echo "$wanted" > "$marker.new"
-mv "$marker.new" "$marker"
-echo "genesis ledger: filled, files $digest, genesis $wanted"
-"""
+_TARGET = "/volume"
 
 
 def genesis(common: Common) -> tuple[PlannedObject, ...]:
-    """The shared claim and its Job; nothing when the ledger is inside the runtime config."""
+    """The shared claim and its Job, or the copies of a snapshot; nothing with a source that needs no object of ours."""
     if common.shared_volume is None:
-        return ()
+        copies = common.volumes.copies()
+        return tuple(genesis_copy(common.spec, each.copy, each.volume) for each in copies if each.copy)
     return shared_claim(common.spec, common.shared_volume), _job(common)
 
 
-def mount(common: Common, path: str) -> tuple[Manifest, Manifest] | None:
-    """A daemon's (volume, mount) of the artefacts, both read-only; None when there is no shared claim."""
-    if common.shared_volume is None:
-        return None
-    claim = names.shared_claim(common.shared_volume.kind, common.spec.era)
-    volume = {"name": "genesis", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
-    return volume, {"name": "genesis", "mountPath": path, "readOnly": True}
+def keys(common: Common, node: Node) -> tuple[str, ...]:
+    """The objects of ours that a daemon reads the artefacts from."""
+    if common.shared_volume is not None:
+        return names.GENESIS_CLAIM_KEY, names.GENESIS_JOB_KEY
+    if common.spec.genesis.ledger.source == "disk-copies":
+        return (names.genesis_copy_key(copy_of(node.group, node.index)),)
+    return ()
 
 
 def _job(common: Common) -> PlannedObject:
@@ -103,8 +81,8 @@ def _pod(common: Common) -> Manifest:
     container = {
         "name": "fill",
         "image": ledger.image,
-        "command": ["sh", "-ceu", _SCRIPT],
-        "env": [*genesis_env(common), {"name": "LEDGER_DIGEST", "value": ledger.digest or ""}],
+        "command": ["sh", "-ceu", artefacts.COPY],
+        "env": artefacts.environment(common, _TARGET),
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
         "volumeMounts": [{"name": "genesis", "mountPath": _TARGET}],
     }

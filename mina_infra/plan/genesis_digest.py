@@ -15,7 +15,7 @@ def digest(spec: TestnetSpec) -> str:
     """`sha256:...` over what makes the chain: the runtime config's chain sections and the ledger's source."""
     config = spec.genesis.config()
     ledger = spec.genesis.ledger
-    source = ledger.digest or (ledger.image or "").rpartition("@")[2] if ledger.source == "shared-claim" else ""
+    source = ledger.digest or (ledger.image or "").rpartition("@")[2] if ledger.source != "config-map" else ""
     identity = {"config": {name: config.get(name) for name in CHAIN_SECTIONS}, "ledger": source}
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mina_infra.plan import names, nodes, roles
+from mina_infra.plan import genesis, names, nodes, roles
 from mina_infra.plan.claims import node_claim
 from mina_infra.plan.common import Common, common
 from mina_infra.plan.nodes import Node
@@ -37,5 +37,5 @@ def _node(common: Common, node: Node) -> Iterator[PlannedObject]:
         yield offered
     if node.daemon:
         after = (*after, names.CONFIG_KEY)
-        after += (names.GENESIS_CLAIM_KEY, names.GENESIS_JOB_KEY) if common.shared_volume else ()
+        after += genesis.keys(common, node)
     yield deployment(common, node, workload, after)

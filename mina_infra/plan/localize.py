@@ -13,6 +13,7 @@ TARGET = {
     "region": "local",
     "zones": ["local-a", "local-b"],
     "replication": "zonal",
+    "kubernetes": "1.36",
     # kwok's nodes give pods addresses of 10.0.0.0/8, Services live in it as well.
     "networks": ["10.0.0.0/8"],
 }

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from mina_infra.spec import VolumeKind
+from mina_infra.storage.sources import Copy
 
 SERVICE_ACCOUNT = "mina-node"
 QUOTA = "testnet"
@@ -26,6 +27,11 @@ def claim(node: str, kind: VolumeKind, era: int) -> str:
 def shared_claim(kind: VolumeKind, era: int) -> str:
     """A claim of the whole testnet: `genesis-ledger-e1`."""
     return f"{kind.value}-e{era}"
+
+
+def genesis_copy(copy: Copy, era: int) -> str:
+    """A read-only disk with the artefacts for some nodes of a group: `genesis-ledger-e1-whale-2`."""
+    return f"genesis-ledger-e{era}-{copy.group}-{copy.number}"
 
 
 def genesis_job(era: int, template: Any) -> str:
@@ -54,6 +60,10 @@ QUOTA_KEY = "quota"
 CONFIG_KEY = "daemon-config"
 GENESIS_CLAIM_KEY = "genesis-ledger"
 GENESIS_JOB_KEY = "genesis-job"
+
+
+def genesis_copy_key(copy: Copy) -> str:
+    return f"genesis-ledger-{copy.group}-{copy.number}"
 
 
 def class_key(key: str) -> str:

@@ -61,7 +61,9 @@ def _seed(spec: TestnetSpec, node: Node) -> SeedOutput:
 
 def _claim(spec: TestnetSpec, claimed: Claimed) -> ClaimOutput:
     volume = claimed.volume
-    if claimed.node is None:
+    if claimed.copy:
+        name = names.genesis_copy(claimed.copy, spec.era)
+    elif claimed.node is None:
         name = names.shared_claim(volume.kind, spec.era)
     else:
         name = names.claim(claimed.node, volume.kind, spec.era)

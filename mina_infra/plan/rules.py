@@ -9,7 +9,7 @@ from mina_infra.plan import names, nodes
 from mina_infra.plan.services import is_ip, public_ip
 from mina_infra.spec import Issue, Provider, TestnetSpec
 from mina_infra.storage import existing
-from mina_infra.storage.needs import claimed_kinds
+from mina_infra.storage.needs import SHARED_CARRIER, claimed_kinds
 
 CLUSTER_RANGES = tuple(
     ipaddress.ip_network(text)
@@ -77,6 +77,9 @@ def _addresses(spec: TestnetSpec) -> Iterator[Issue]:
 def _claims(spec: TestnetSpec) -> Iterator[Issue]:
     """A claim that the testnet makes has its node already."""
     existing_claims, _ = existing.uses(spec)
+    ledger = spec.genesis.ledger
+    if ledger.claim:
+        existing_claims[ledger.claim] = existing.Use(("genesis", "ledger", "claim"), [])
     if not existing_claims:
         return
     owners = {
@@ -85,10 +88,11 @@ def _claims(spec: TestnetSpec) -> Iterator[Issue]:
         for kind in claimed_kinds(group)
         for node in group.node_names()
     }
+    owners[names.shared_claim(SHARED_CARRIER, spec.era)] = "the genesis artefacts"
     for name, use in existing_claims.items():
         if name in owners:
             yield Issue(
                 use.path,
                 f"'{name}' is the name of the claim that the testnet makes for {owners[name]} in this era.",
-                "Remove `existingClaim`, or name a claim that the testnet does not make.",
+                "Name a claim that the testnet does not make.",
             )

@@ -38,6 +38,9 @@ _FILE_SYSTEM = r"^fs-[0-9a-f]{8,40}$"
 _IPV4 = r"^(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}$"
 _CPU = r"^[0-9]{1,6}(\.[0-9]{1,3}|m)?$"
 _EXISTING = r"^([a-z0-9-]{1,63}/)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
+_BUCKET = r"^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$"
+_IDENTITY = r"^[a-z][a-z0-9-]{4,28}[a-z0-9]@[a-z][a-z0-9-]{4,28}[a-z0-9]\.iam\.gserviceaccount\.com$"
+_KUBERNETES = r"^1\.[0-9]{1,3}$"
 _VERSION = r"^[0-9]+\.[0-9]+(\.[0-9]+)?([-+~][0-9A-Za-z.+~-]*)?$"
 
 PATTERNS = {
@@ -47,6 +50,9 @@ PATTERNS = {
     _FILE_SYSTEM: "must be the id of an EFS file system: fs- and hex digits",
     _IPV4: "must be an IPv4 address such as 203.0.113.7",
     _EXISTING: "must be the name of a Kubernetes object: lower-case letters, digits, '-' and '.'",
+    _BUCKET: "must be the name of a bucket: lower-case letters, digits, '-', '_' and '.'",
+    _IDENTITY: "must be a Google service account: name@project.iam.gserviceaccount.com",
+    _KUBERNETES: 'must be a release of Kubernetes such as "1.35", in quotes',
     _DIGEST: "must be a digest: sha256: and 64 hex digits",
     _CPU: "must be a number of cores such as 2, 0.5 or 500m",
     _VERSION: "must be a release such as 3.0.1",
@@ -109,19 +115,34 @@ class Target(_Model):
     """Block disks of gke: hyperdisk for nodes of the N4, C4 and later series, which take no Persistent Disk."""
     file_system: Annotated[str, StringConstraints(pattern=_FILE_SYSTEM)] | None = None
     """Id of the EFS file system that carries shared volumes on eks: fs-0123456789abcdef0."""
+    kubernetes: Annotated[str, StringConstraints(pattern=_KUBERNETES)] | None = None
+    """Oldest release of Kubernetes that the cluster runs: "1.35". Said where the document needs a new one."""
     networks: tuple[Network, ...] = ("10.0.0.0/8",)
     """Pod and Service address ranges (CIDR) of the cluster: daemons trust and dial private addresses only in these."""
+
+
+LedgerSource = Literal["shared-claim", "config-map", "image", "init-copy", "existing-claim", "bucket", "disk-copies"]
 
 
 class Ledger(_Model):
     """Where the genesis artefacts come from."""
 
-    source: Literal["shared-claim", "config-map"] = "shared-claim"
-    """shared-claim: one claim, filled once by a Job, read by all. config-map: all in the runtime config (1 MiB)."""
+    source: LedgerSource = "shared-claim"
+    """shared-claim: one claim, filled once by a Job, read by all. config-map: all in the runtime config (1 MiB).
+    image: mounted from the image (Kubernetes 1.35). init-copy: copied from the image into each node's own volume.
+    existing-claim, bucket, disk-copies: what is in `claim`, `bucket` or `snapshot`, checked against `digest`."""
     image: ImageRef | None = None
-    """Image whose /genesis directory the filling Job copies; pinned by digest."""
+    """Image whose /genesis directory holds the artefacts; pinned by digest. It needs sh, find and sha256sum beside."""
     digest: Digest | None = None
-    """Digest that the filled directory must have; the Job checks it."""
+    """Digest of the artefacts' files: checked once by the Job, or by each node where no Job fills anything."""
+    claim: ExistingName | None = None
+    """existing-claim: name of a claim in the testnet's namespace that many pods can mount."""
+    bucket: Annotated[str, StringConstraints(pattern=_BUCKET)] | None = None
+    """bucket: name of the Cloud Storage bucket (gke)."""
+    workload_identity: Annotated[str, StringConstraints(pattern=_IDENTITY)] | None = None
+    """bucket: Google service account that may read it and that the namespace's pods act as."""
+    snapshot: ExistingName | None = None
+    """disk-copies: name of a VolumeSnapshot in the testnet's namespace; read-only disks are made from it."""
 
 
 class Genesis(_Model):

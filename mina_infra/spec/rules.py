@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from mina_infra.spec import ledger_rules
 from mina_infra.spec.errors import Issue, Path
 from mina_infra.spec.explain import nearest
 from mina_infra.spec.models import NodeGroup, TestnetSpec, VolumeOverride, tag_version
@@ -21,6 +22,7 @@ def check(spec: TestnetSpec) -> Iterator[Issue]:
     yield from _peer_ids(spec)
     yield from _repeated(("target", "zones"), spec.target.zones)
     yield from _images(spec)
+    yield from ledger_rules.check(spec.genesis.ledger)
     yield from _volumes(spec)
     for index, group in enumerate(spec.nodes):
         yield from _group(group, ("nodes", index))
@@ -139,19 +141,6 @@ def _images(spec: TestnetSpec) -> Iterator[Issue]:
             ("image",),
             f"'{spec.image}' does not tell the daemon's release, which decides the flags that it accepts.",
             "Set daemonVersion, for example daemonVersion: 3.0.1.",
-        )
-    ledger = spec.genesis.ledger
-    if ledger.image is not None and "@sha256:" not in ledger.image:  # docs/facts.md: refusal/V18
-        yield Issue(
-            ("genesis", "ledger", "image"),
-            f"image '{ledger.image}' has a tag; a genesis artifact must be pinned by digest (@sha256:...).",
-            "Take the digest that the registry printed when the image was pushed.",
-        )
-    if ledger.source == "shared-claim" and ledger.image is None:
-        yield Issue(
-            ("genesis", "ledger", "image"),
-            "source shared-claim needs the image that holds /genesis.",
-            "Set genesis.ledger.image, or source: config-map when the ledger is inside the runtime config.",
         )
 
 

@@ -32,6 +32,7 @@ class Capability:
     `min_gib` is the smallest volume; a driver that does not raise smaller requests by itself has `raises` False.
     `steps_gib`, where given, are the sizes that are billed. `zones` is how many zones hold a copy.
     `topology_key` names the node label of a zone; None where a volume can be reached from every zone.
+    `readers` is how many nodes may read one disk that was made from data; 0 where that cannot be done.
     `write_iops_per_gib` is given where it is so low that a small volume is unusable for a database.
     """
 
@@ -47,6 +48,7 @@ class Capability:
     binding: str = WAIT_FOR_FIRST_CONSUMER
     expandable: bool = True
     mount_options: tuple[str, ...] = ()
+    readers: int = 0
     read_iops_per_gib: float | None = None
     write_iops_per_gib: float | None = None
 
@@ -61,23 +63,28 @@ class ProviderInfo:
     """A provider's disks by type, those with a second copy in another zone, and how many a node can attach.
 
     `attach_limits`: volumes a node can attach on its smallest and on its usual machine types
-    (docs/facts.md: storage/attach-slots).
+    (docs/facts.md: storage/attach-slots). `buckets`: whether pods can mount a bucket.
     """
 
     zonal: Mapping[DiskType, Capability]
     regional: Mapping[DiskType, Capability] = field(default_factory=dict)
     attach_limits: tuple[int, int] = (15, 127)
+    buckets: bool = False
 
 
 _GKE_ZONE = "topology.gke.io/zone"
 _FSTYPE = {"csi.storage.k8s.io/fstype": "ext4"}
 
 
+READERS = 10
+"""Machines that may attach one Persistent Disk read-only (docs/facts.md: storage/disk-readers)."""
+
+
 def _pd(product: str, regional: bool = False, **more: Any) -> Capability:
     parameters = {"type": product, "replication-type": "regional-pd" if regional else "none", **_FSTYPE}
     return Capability(
         f"regional-{product}" if regional else product, "pd.csi.storage.gke.io", parameters, ONE_NODE_OR_READERS,
-        zones=2 if regional else 1, topology_key=_GKE_ZONE, **more,
+        zones=2 if regional else 1, topology_key=_GKE_ZONE, readers=READERS, **more,
     )  # fmt: skip
 
 
@@ -108,6 +115,7 @@ _GKE = ProviderInfo(
         DiskType.STANDARD: _pd("pd-standard", True, min_gib=200, raises=False, **_SLOW),
         DiskType.SHARED: _FILESTORE,
     },
+    buckets=True,
 )
 
 # Nodes of the N4, C4 and later series take no Persistent Disk at all (docs/facts.md: storage/disk-families).
@@ -124,6 +132,7 @@ _GKE_HYPERDISK = ProviderInfo(
         DiskType.SHARED: _FILESTORE,
     },
     attach_limits=(15, 31),
+    buckets=True,
 )
 
 # One product for all three: gp3 has 3,000 IOPS at every size and is the cheapest below st1's floor of 125 GiB.

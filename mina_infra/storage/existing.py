@@ -69,7 +69,7 @@ def _override(path: Path, kind: VolumeKind, override: VolumeOverride) -> Iterato
         yield Issue(
             (*path, "existingClaim"),
             "the genesis artefacts' claim is filled by a Job, and one that is full already is a source of its own.",
-            "Use genesis.ledger.source: config-map where the ledger is inside the runtime config.",
+            "Use genesis.ledger: {source: existing-claim, claim: ...}.",
         )
     elif override.existing_claim:
         for attribute, key in _IDLE:

@@ -87,9 +87,12 @@ def need(spec: TestnetSpec, kind: VolumeKind, group: NodeGroup | None = None, no
     said = [each for each in overrides(spec, kind, group, node) if each is not None]
     # What exists is named at one place and there only: a nearer claim takes the place of a farther volume.
     exists = next((each for each in said if each.existing_claim or each.existing_volume), VolumeOverride())
+    disk = default.disk
+    if default.shared and spec.genesis.ledger.source == "disk-copies":
+        disk = DiskType.BALANCED  # a file backend needs no copies
     return Need(
         kind,
-        _first(said, "type", default.disk),
+        _first(said, "type", disk),
         _first(said, "size", default.size),
         _first(said, "access_mode", default.access_mode),
         _first(said, "retention", spec.retention),

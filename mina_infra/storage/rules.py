@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mina_infra.spec import AccessMode, DiskType, Issue, NodeGroup, Provider, TestnetSpec, VolumeKind
 from mina_infra.spec.errors import Path
-from mina_infra.storage import automated, existing
+from mina_infra.storage import automated, existing, sources
 from mina_infra.storage.capabilities import Capability, capability, provider_info
 from mina_infra.storage.cost import price
 from mina_infra.storage.needs import SHARED_CARRIER, Need, claimed_kinds, need, overrides, places
@@ -51,6 +51,7 @@ def check(spec: TestnetSpec) -> Iterator[Issue]:
     """All issues of a spec's volumes; raises nothing."""
     yield from _target(spec)
     yield from existing.check(spec)
+    yield from sources.check(spec)
     if _regional_is_unknown(spec):
         return  # said once for the target, instead of for every volume
     yield from automated.check(spec)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mina_infra.spec import AccessMode, DiskType, NodeGroup, Retention, TestnetSpec, VolumeKind
+from mina_infra.storage import sources
 from mina_infra.storage.classes import StorageClass, storage_class
 from mina_infra.storage.needs import SHARED_CARRIER, Need, claimed_kinds, need
 from mina_infra.storage.sizes import effective_gib
+from mina_infra.storage.sources import Copy
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,11 @@ class Volume:
 
 @dataclass(frozen=True)
 class Claimed:
-    """One claim: whose it is (None: the whole testnet's) and what it is."""
+    """One claim: whose it is (None: the whole testnet's, or that of a `copy`'s readers) and what it is."""
 
     node: str | None
     volume: Volume
+    copy: Copy | None = None
 
 
 class Volumes:
@@ -65,6 +68,15 @@ class Volumes:
             return None
         return self._volume(need(self._spec, SHARED_CARRIER))
 
+    def copies(self) -> tuple[Claimed, ...]:
+        """The read-only disks of the artefacts, as many as their readers need; none with another source."""
+        if self._spec.genesis.ledger.source != "disk-copies":
+            return ()
+        # Copies of what the snapshot keeps: whatever the testnet's retention is, they go with it.
+        wanted = replace(need(self._spec, SHARED_CARRIER), retention=Retention.DELETE)
+        volume = replace(self._volume(wanted), access_mode=AccessMode.READ_ONLY_MANY)
+        return tuple(Claimed(None, volume, copy) for copy in sources.copies(self._spec))
+
     def all(self) -> Iterator[Claimed]:
         """Every claim that the testnet makes, the shared one first."""
         return (each for each in self._everything() if each.volume.existing_claim is None)
@@ -85,12 +97,15 @@ class Volumes:
 
     def keeps(self) -> bool:
         """Whether something in the namespace is to outlive it: a kept volume, or a claim that is not the testnet's."""
+        if self._spec.genesis.ledger.source == "existing-claim":
+            return True
         return any(each.volume.retention is Retention.RETAIN for each in self.all()) or any(self.existing())
 
     def _everything(self) -> Iterator[Claimed]:
         shared = self.shared()
         if shared is not None:
             yield Claimed(None, shared)
+        yield from self.copies()
         for group in self._spec.nodes:
             for node in group.node_names():
                 for volume in self.own(group, node):

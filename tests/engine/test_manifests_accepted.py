@@ -15,6 +15,7 @@ from mina_infra.local.control_plane import EmbeddedCluster, start, stop
 from mina_infra.local.tools import ensure_tools
 from mina_infra.plan import TestnetPlan, localize, parse_document, plan_testnet
 from tests.plan.testnets import ROOT, plan, plans, zoo
+from tests.storage.test_sources import SOURCES, document
 
 NAME = "accepted-test"
 TARGETS = {
@@ -102,6 +103,11 @@ def test_a_stack_for_its_own_cloud_is_accepted(cluster: EmbeddedCluster, stack: 
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_role_is_accepted_for_every_provider(cluster: EmbeddedCluster, target: str) -> None:
     check(cluster, on_provider(target))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_source_of_genesis_artefacts_is_accepted(cluster: EmbeddedCluster, source: str) -> None:
+    check(cluster, plan(document(source)))
 
 
 @pytest.mark.parametrize("version", ["0.0.17", "1.3.1"])

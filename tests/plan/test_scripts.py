@@ -176,3 +176,59 @@ def test_keys_arrive_with_the_permissions_that_the_daemon_demands(
         assert run(container, {mounted: source, directory: target}).returncode == 0
     assert stat.S_IMODE(target.stat().st_mode) == 0o700
     assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in target.iterdir()} == {"key": 0o600, public: 0o600}
+
+
+def source(**ledger: str) -> dict[str, Any]:
+    """The document with another source of the genesis artefacts."""
+    document = zoo()
+    document["genesis"]["ledger"] = ledger
+    return document
+
+
+class TestCopyIntoTheNodesOwnVolume:
+    image = f"ledger@sha256:{'0' * 64}"
+
+    def copy(self, artefacts: Path, volume: Path) -> subprocess.CompletedProcess[str]:
+        step = next(nodes(plan(source(source="init-copy", image=self.image)))).container("genesis-copy")
+        step["command"] = [part.replace("/genesis/.", f"{artefacts}/.") for part in step["command"]]
+        return run(step, {"/root/.mina-config": volume})
+
+    def test_once_beside_what_the_node_has(self, tmp_path: Path) -> None:
+        artefacts, volume = tmp_path / "image", tmp_path / "volume"
+        artefacts.mkdir()
+        volume.mkdir()
+        (volume / MARKER).write_text("the start guard's")
+        (artefacts / "genesis_ledger.json").write_text("{}")
+        assert self.copy(artefacts, volume).returncode == 0
+        assert (volume / "genesis" / "genesis_ledger.json").read_text() == "{}"
+        (volume / "genesis" / "genesis_proof").write_text("made by the daemon")
+        assert "already there" in self.copy(artefacts, volume).stdout
+
+    def test_not_over_another_genesis(self, tmp_path: Path) -> None:
+        (tmp_path / "genesis").mkdir()
+        (tmp_path / "genesis" / MARKER).write_text("another")
+        assert self.copy(tmp_path, tmp_path).returncode == ANOTHER_GENESIS
+
+
+class TestCheckOfWhatSomebodyElseFilled:
+    def look(self, files: Path, digest: str) -> subprocess.CompletedProcess[str]:
+        document = source(source="existing-claim", claim="ledger", digest=digest)
+        step = next(nodes(plan(document))).container("genesis-check")
+        return run(step, {"/root/.mina-config/genesis": files})
+
+    def test_the_digest_of_the_handbook_passes(self, tmp_path: Path) -> None:
+        (tmp_path / "genesis_ledger.json").write_text("{}")
+        (tmp_path / MARKER).write_text("of whoever filled it: no part of the artefacts")
+        (tmp_path / MARKER).rename(tmp_path.parent / "aside")
+        command = "find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum"
+        printed = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True).stdout
+        (tmp_path.parent / "aside").rename(tmp_path / MARKER)
+        assert self.look(tmp_path, f"sha256:{printed.split()[0]}").returncode == 0
+
+    def test_artefacts_of_another_era_stop_the_node_with_both_digests(self, tmp_path: Path) -> None:
+        (tmp_path / "genesis_ledger.json").write_text("{}")
+        wanted = f"sha256:{'d' * 64}"
+        done = self.look(tmp_path, wanted)
+        assert done.returncode == ANOTHER_GENESIS
+        assert wanted in done.stderr
+        assert "the files have digest sha256:" in done.stderr

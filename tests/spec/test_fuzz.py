@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from mina_infra.plan import parse_document, plan_testnet
 from mina_infra.spec import Role, SpecError, TestnetSpec, load_stack_spec, parse
 from mina_infra.spec.errors import Path as DocumentPath
+from mina_infra.spec.ledger_rules import NEEDS
 from tests.spec.conftest import DOCUMENT, RUNTIME_CONFIG, refusal
 
 QUICK = settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
@@ -197,6 +198,7 @@ TARGETS = st.fixed_dictionaries(
     {"provider": st.sampled_from(["gke", "eks", "aks", "local"]), "region": st.sampled_from(["us-east1", "r"])},
     optional={
         "zones": st.lists(st.sampled_from(["us-east1-b", "us-east1-c", "z"]), max_size=3),
+        "kubernetes": st.sampled_from(["1.30", "1.36"]),
         "replication": st.sampled_from(["zonal", "regional"]),
         "networks": st.lists(st.sampled_from(["10.0.0.0/8", "0.0.0.0/0", "fd00::/8", "100.64.0.0/10"]), max_size=2),
     },
@@ -217,6 +219,19 @@ GROUPS = st.fixed_dictionaries(
 )
 
 
+LEDGERS = st.fixed_dictionaries(
+    {"source": st.sampled_from(list(NEEDS))},
+    optional={
+        "image": st.just(f"ledger@sha256:{'0' * 64}"),
+        "digest": st.just(f"sha256:{'0' * 64}"),
+        "claim": st.sampled_from(["ledger", "whale-1-runtime-state-e2"]),
+        "bucket": st.just("ledgers"),
+        "workloadIdentity": st.just("reader@some-project.iam.gserviceaccount.com"),
+        "snapshot": st.just("ledger"),
+    },
+)
+
+
 @st.composite
 def plausible_documents(draw: st.DrawFn) -> Any:
     """Documents whose fields are all of the right kind: the plan must cope with every combination that is accepted."""
@@ -232,7 +247,7 @@ def plausible_documents(draw: st.DrawFn) -> Any:
     )
     document["image"] += draw(st.sampled_from(["", f"@sha256:{'1' * 64}"]))
     if draw(st.booleans()):
-        document["genesis"]["ledger"] = {"source": "config-map"}
+        document["genesis"]["ledger"] = draw(LEDGERS)
     return document
 
 
