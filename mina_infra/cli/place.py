@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mina_infra.errors import ClusterError, EngineError, MinaInfraError
+from mina_infra.local.paths import DEFAULT_CLUSTER
 from mina_infra.spec.load import TESTNET_KEY
 from mina_infra.spec.yaml_file import read_yaml
 
@@ -53,9 +54,10 @@ class Place:
         assert self.embedded is not None
         found = find(self.embedded)
         if found is None:
+            named = "" if self.embedded == DEFAULT_CLUSTER else f" --cluster {self.embedded}"
             raise ClusterError(
                 f"the embedded cluster '{self.embedded}' is not running. Start it with: "
-                f"mina-infra local up --stack {self.stack}"
+                f"mina-infra local up --stack {self.stack}{named}"
             )
         return found
 

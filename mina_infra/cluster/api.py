@@ -109,8 +109,8 @@ def load_config(kubeconfig: Path | str | None = None, context: str | None = None
         config = KubeConfig.from_file(kubeconfig) if kubeconfig else KubeConfig.from_env()
     except (ConfigError, FileNotFoundError, OSError) as error:
         raise ClusterError(
-            f"no kubeconfig: {error}. Name one with --kubeconfig or $KUBECONFIG; "
-            "the embedded cluster writes its own when `mina-infra local up` starts it."
+            f"no kubeconfig: {error}. Name one in the stack file, `mina-infra:cluster: {{kubeconfig: PATH, ...}}`; "
+            "an embedded cluster gets its own from `mina-infra local up`."
         ) from error
     try:
         single = config.get(context)
@@ -118,7 +118,7 @@ def load_config(kubeconfig: Path | str | None = None, context: str | None = None
         names = ", ".join(sorted(config.contexts)) or "none"
         raise ClusterError(f"context {context!r} is not in the kubeconfig ({error}); it has: {names}") from error
     if single is None:
-        raise ClusterError("the kubeconfig names no current context; choose one with --context")
+        raise ClusterError("the kubeconfig names no current context; name one: `mina-infra:cluster: {context: NAME}`")
     return single
 
 
@@ -179,7 +179,8 @@ class KubeApi:
             )
         except httpx2.HTTPError as error:
             raise ClusterError(
-                f"the cluster at {self.config.cluster.server} does not answer ({type(error).__name__}: {error})"
+                f"the cluster at {self.config.cluster.server} does not answer ({type(error).__name__}: {error}). Is it "
+                "the one you mean, and does it run? `mina-infra local up` starts an embedded one again."
             ) from error
         if response.status_code >= 400:
             raise status_error(response.status_code, response.text)

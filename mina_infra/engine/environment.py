@@ -21,7 +21,7 @@ from mina_infra.engine.process import MARK, mark_of
 from mina_infra.errors import EngineError
 from mina_infra.plan import TestnetPlan, load_stack, parse_document, plan_testnet
 from mina_infra.plan.localize import localize
-from mina_infra.spec import parse_cluster
+from mina_infra.spec import load_cluster
 
 PROJECT = "mina-infra"
 """Name of the Pulumi project, as in Pulumi.yaml; part of every URN, so it never changes."""
@@ -145,7 +145,7 @@ def ambient_environment(*, project: Path, stack: str) -> EngineEnvironment:
     stack_file = project / f"Pulumi.{stack}.yaml"
     if not stack_file.exists():
         raise EngineError(f"no stack file {stack_file.name} in {project}; known stacks: {known_stacks(project)}")
-    cluster = parse_cluster(read_config(stack_file).get(CLUSTER_KEY, {}))
+    cluster = load_cluster(stack_file)
     return EngineEnvironment(
         pulumi=Path(found),
         project=project,

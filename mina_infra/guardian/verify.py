@@ -95,7 +95,7 @@ async def refuse_foreign(cluster: Cluster, outputs: OutputsDocument) -> None:
     """Raise ClusterError unless the namespace was made by us for this testnet: a wrong context judges a stranger."""
     labels = await cluster.namespace_labels()
     where = f"namespace {outputs.namespace!r} on {cluster.server}"
-    advice = "Is the context the right one (--context, --kubeconfig)?"
+    advice = "Is it the right cluster (mina-infra:cluster in the stack file)?"
     if labels is None:
         raise ClusterError(f"{where} does not exist, but the outputs of testnet {outputs.testnet!r} name it. {advice}")
     owner = labels.get(MANAGED_BY)

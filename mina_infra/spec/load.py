@@ -44,6 +44,16 @@ def parse(data: Any, *, base: FilePath, more_rules: Iterable[Rule] = ()) -> Test
     return spec
 
 
+def load_cluster(file: FilePath) -> ClusterConfig:
+    """The cluster that a Pulumi stack file names. Raises SpecError, also when it names none."""
+    data, marks = read_yaml(file)
+    config = data.get("config") if isinstance(data, Mapping) else None
+    cluster, issues = _judge_cluster(config.get(CLUSTER_KEY, {}) if isinstance(config, Mapping) else {})
+    if cluster is None:
+        raise SpecError(_located(issues, marks, CLUSTER_KEY))
+    return cluster
+
+
 def parse_cluster(data: Any) -> ClusterConfig:
     """The checked `mina-infra:cluster` of a stack. Raises SpecError."""
     cluster, issues = _judge_cluster(data)
