@@ -138,7 +138,7 @@ def destroy(*, where: Where = HERE, yes: Yes = False) -> int:
         told = [f"{kept} claims are kept"] * planned.keeps + [f"its {deleted} claims are deleted"] * bool(deleted)
         volumes = ", ".join(told)
         reporter.say(place.stack, f"{len(planned.outputs.nodes)} nodes are removed; {volumes}")
-        if place.embedded is None and not yes and not _confirm(f"Remove testnet '{planned.spec.name}'?"):
+        if place.embedded is None and not yes and not confirm(f"Remove testnet '{planned.spec.name}'?"):
             return 1
         with reporter.stage("destroying", "starting the engine"):
             result = engine_destroy(environment, reporter, exclude_protected=planned.keeps)
@@ -177,10 +177,11 @@ def _agreed(place: Place, reporter: Reporter) -> bool:
     with reporter.stage("previewing", "starting the engine"):
         found = engine_preview(environment, reporter)
     print_preview(found.digest)
-    return not found.failed and _confirm(f"Deploy stack '{place.stack}'?")
+    return not found.failed and confirm(f"Deploy stack '{place.stack}'?")
 
 
-def _confirm(question: str) -> bool:
+def confirm(question: str) -> bool:
+    """Ask on the terminal. Raises EngineError where nobody is there to answer."""
     if not sys.stdin.isatty():
         raise EngineError(f"{question} Nobody is there to answer; say --yes to go on.")
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from mina_infra.cli import hygiene
-from mina_infra.cluster.api import NAMESPACE
+from mina_infra.cli.orphans import orphans
+from mina_infra.cluster.api import CLAIM, NAMESPACE
 from mina_infra.engine import run
-from mina_infra.errors import ClusterError
+from mina_infra.errors import ClusterError, EngineError
 from mina_infra.hygiene.expire import Standing, judge, see
 from mina_infra.hygiene.lifetime import lifetime, renew
 from mina_infra.local.control_plane import EmbeddedCluster
@@ -121,3 +122,37 @@ def test_a_namespace_that_was_made_anew_is_not_the_stacks(make: Make) -> None:
     another = {**mine, "metadata": {**mine["metadata"], "uid": "another"}}
     found = judge(type(seen)((another,), seen.deployments), [testnet.env], later)
     assert [each.standing for each in found] == [Standing.FOREIGN]
+
+
+def find_orphans(testnet: SmallTestnet, *delete: str) -> int:
+    return orphans(local=True, cluster=testnet.cluster.name, delete=list(delete), yes=True)
+
+
+def test_rule_34_orphans_are_named_and_only_the_named_one_is_deleted(
+    make: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    testnet = make("orphans")
+    run.up(testnet.env, testnet)
+    live = testnet.ask(lambda api: api.objects(CLAIM, "orphans"))
+    like = next(each for each in live if each["metadata"]["name"].startswith("whale-1"))
+    for name in ("left-1-runtime-state-e1", "left-2-runtime-state-e1"):
+        metadata = {"name": name, "namespace": "orphans", "labels": like["metadata"]["labels"]}
+        spec = {key: value for key, value in like["spec"].items() if key != "volumeName"}
+        testnet.ask(
+            lambda api, metadata=metadata, spec=spec: api.create(
+                {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+            )
+        )
+    before = set(testnet.claims())
+    assert find_orphans(testnet) == 1
+    said = capsys.readouterr().out
+    assert "orphan  claim orphans/left-1-runtime-state-e1" in said
+    assert "whale" not in said
+    assert set(testnet.claims()) == before
+
+    with pytest.raises(EngineError, match="not known to be an orphan; nothing was deleted"):
+        find_orphans(testnet, "orphans/left-1-runtime-state-e1", "orphans/whale-1-runtime-state-e1")
+    assert set(testnet.claims()) == before
+
+    assert find_orphans(testnet, "orphans/left-1-runtime-state-e1") == 1, "the other one is still there"
+    assert before - set(testnet.claims()) == {"left-1-runtime-state-e1"}

@@ -1,0 +1,85 @@
+"""Disks of Google Compute Engine, from a listing in a file: `gcloud compute disks list --format=json`. Asks no cloud.
+
+The driver writes into a disk's description which claim and volume it was made for; labels name the cluster where cost
+allocation is on. An unattached disk alone proves nothing: a paused testnet's look the same
+(docs/facts.md: hygiene/orphans).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mina_infra.errors import MinaInfraError
+from mina_infra.hygiene.orphans import Orphan, is_our_claim
+from mina_infra.spec import Provider
+from mina_infra.storage.cost import price
+
+CLUSTER_LABEL = "goog-k8s-cluster-name"
+_MADE_FOR = "kubernetes.io/created-for"
+
+
+def read(file: Path) -> list[Mapping[str, Any]]:
+    """The disks of a listing. Raises MinaInfraError."""
+    try:
+        data = json.loads(file.read_text())
+        if not isinstance(data, list) or not all(isinstance(each, dict) and "name" in each for each in data):
+            raise ValueError("not a list of disks")
+    except (OSError, ValueError) as error:
+        raise MinaInfraError(
+            f"{file} is no listing of disks ({error}). Make one with: gcloud compute disks list --format=json"
+        ) from error
+    return data
+
+
+def judge(disks: Iterable[Mapping[str, Any]], asked: Iterable[str], volumes: Iterable[str]) -> Iterator[Orphan]:
+    """The disks that were made for claims of ours and that nobody uses.
+
+    `asked`: contexts of the clusters that answered; `volumes`: what their PersistentVolumes are called and handled by.
+    A disk whose cluster was not asked is unknown.
+    """
+    contexts, known = tuple(asked), set(volumes)
+    for disk in disks:
+        made_for = _description(disk)
+        claim = f"{made_for.get(f'{_MADE_FOR}/pvc/namespace')}/{made_for.get(f'{_MADE_FOR}/pvc/name')}"
+        name = str(made_for.get(f"{_MADE_FOR}/pv/name") or disk["name"])
+        if disk.get("users") or name in known or disk["name"] in known:
+            continue
+        if not is_our_claim(claim.partition("/")[2]):
+            continue
+        cluster = (disk.get("labels") or {}).get(CLUSTER_LABEL)
+        sure = cluster is not None and any(each == cluster or each.endswith(f"_{cluster}") for each in contexts)
+        reason = f"made for {claim}"
+        if cluster is None:
+            reason += "; it does not say which cluster made it"
+        else:
+            reason += f" of cluster '{cluster}', " + ("which does not know it" if sure else "which was not asked")
+        gib = int(disk.get("sizeGb") or 0)
+        yield Orphan("disk", str(disk["name"]), gib, _usd(disk, gib), reason, sure, disk)
+
+
+def command(disk: Mapping[str, Any]) -> str:
+    """What deletes it; for somebody to run."""
+    place = "zone" if disk.get("zone") else "region"
+    return f"gcloud compute disks delete {disk['name']} --{place} {_last(disk.get(place))}"
+
+
+def _usd(disk: Mapping[str, Any], gib: int) -> float | None:
+    region = _last(disk.get("region")) or _last(disk.get("zone")).rpartition("-")[0]
+    product = _last(disk.get("type"))
+    each = price(Provider.GKE, region, product if disk.get("zone") else f"regional-{product}")
+    return None if each is None else gib * each
+
+
+def _last(url: Any) -> str:
+    return str(url or "").rpartition("/")[2]
+
+
+def _description(disk: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        found = json.loads(disk.get("description") or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
