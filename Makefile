@@ -18,6 +18,7 @@ down: $(READY)  ## Take the embedded cluster and everything in it away
 	@$(BIN)/mina-infra local down
 
 test: check tools  ## Lint, types, house rules and all tests, the real engine and API server included
+	@$(BIN)/python -m tests.promtool
 	@$(BIN)/python -m pytest
 
 check: $(READY)  ## Lint, types and house rules only (seconds)

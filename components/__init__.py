@@ -7,14 +7,16 @@ Python programs import them from here; programs in other languages add this fold
 from components.arguments import TestnetArgs
 from components.cluster_provider import cluster_provider
 from components.genesis_ledger import GenesisLedger, GenesisLedgerArgs
+from components.monitoring import Monitoring, MonitoringArgs
 from components.role_deployment import RoleDeployment, RoleDeploymentArgs
 from components.seed_nodes import SeedNodes, SeedNodesArgs
 from components.storage_classes import RegionalStorageClasses, RegionalStorageClassesArgs
 from components.testnet import Testnet
 
-COMPONENTS = (Testnet, RegionalStorageClasses, GenesisLedger, RoleDeployment, SeedNodes)
+COMPONENTS = (Testnet, RegionalStorageClasses, GenesisLedger, RoleDeployment, SeedNodes, Monitoring)
 
 __all__ = [
-    "COMPONENTS", "GenesisLedger", "GenesisLedgerArgs", "RegionalStorageClasses", "RegionalStorageClassesArgs",
-    "RoleDeployment", "RoleDeploymentArgs", "SeedNodes", "SeedNodesArgs", "Testnet", "TestnetArgs", "cluster_provider",
+    "COMPONENTS", "GenesisLedger", "GenesisLedgerArgs", "Monitoring", "MonitoringArgs", "RegionalStorageClasses",
+    "RegionalStorageClassesArgs", "RoleDeployment", "RoleDeploymentArgs", "SeedNodes", "SeedNodesArgs", "Testnet",
+    "TestnetArgs", "cluster_provider",
 ]  # fmt: skip

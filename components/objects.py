@@ -16,6 +16,7 @@ REGIONAL_STORAGE_CLASSES = "mina-infra:index:RegionalStorageClasses"
 GENESIS_LEDGER = "mina-infra:index:GenesisLedger"
 ROLE_DEPLOYMENT = "mina-infra:index:RoleDeployment"
 SEED_NODES = "mina-infra:index:SeedNodes"
+MONITORING = "mina-infra:index:Monitoring"
 """Type tokens are forever: changing one without an alias replaces every resource below it."""
 
 Registry = dict[str, pulumi.Resource]

@@ -21,6 +21,7 @@ Exit codes: 0 done and healthy, 1 failed or unstable, 2 could not tell, 130 inte
 
 app = App(name="mina-infra", help=HELP, version=__version__, help_format="markdown")
 app.command(deploy.plan)
+app.command(deploy.alerts)
 app.command(deploy.up)
 app.command(deploy.preview)
 app.command(deploy.destroy)

@@ -28,6 +28,7 @@ PROJECT = "mina-infra"
 
 TESTNET_KEY = f"{PROJECT}:testnet"
 CLUSTER_KEY = f"{PROJECT}:cluster"
+MONITORING_KEY = f"{PROJECT}:monitoring"
 
 OfflineProvider = Callable[[], AbstractContextManager[int]]
 """Starts a Kubernetes provider of our own for the time of a run; yields its port."""
@@ -193,7 +194,8 @@ def _write_stack(source: Path, work_dir: Path, cluster: Mapping[str, str]) -> No
     target = work_dir / source.name
     there = yaml.safe_load(target.read_text()) if target.exists() else None
     salt = {key: value for key, value in (there or {}).items() if key.startswith("encryption")}
-    config = read_config(source)
+    # Alert policies are for the real cluster; nobody is woken for a volume of this machine.
+    config = {key: value for key, value in read_config(source).items() if key != MONITORING_KEY}
     config = {**config, TESTNET_KEY: localize(config[TESTNET_KEY], source.parent), CLUSTER_KEY: dict(cluster)}
     if there != {**salt, "config": config}:
         _write(target, yaml.safe_dump({**salt, "config": config}, sort_keys=False))

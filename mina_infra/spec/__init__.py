@@ -1,11 +1,20 @@
 """The document of a testnet: its models, the role table, its errors and how it is read."""
 
 from mina_infra.spec.errors import Issue, SpecError
-from mina_infra.spec.load import load_cluster, load_stack_spec, parse, parse_cluster
+from mina_infra.spec.load import (
+    load_cluster,
+    load_monitoring,
+    load_stack_spec,
+    parse,
+    parse_cluster,
+    parse_monitoring,
+)
 from mina_infra.spec.models import NodeGroup, Provider, Retention, TestnetSpec
+from mina_infra.spec.monitoring import Monitoring
 from mina_infra.spec.roles import ROLES, VOLUMES, AccessMode, DiskType, Role, VolumeKind
 
 __all__ = [
-    "ROLES", "VOLUMES", "AccessMode", "DiskType", "Issue", "NodeGroup", "Provider", "Retention", "Role", "SpecError",
-    "TestnetSpec", "VolumeKind", "load_cluster", "load_stack_spec", "parse", "parse_cluster",
+    "ROLES", "VOLUMES", "AccessMode", "DiskType", "Issue", "Monitoring", "NodeGroup", "Provider", "Retention", "Role",
+    "SpecError", "TestnetSpec", "VolumeKind", "load_cluster", "load_monitoring", "load_stack_spec", "parse",
+    "parse_cluster", "parse_monitoring",
 ]  # fmt: skip

@@ -10,8 +10,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from mina_infra.spec import models, monitoring
 from mina_infra.spec.errors import Issue, Path
-from mina_infra.spec.models import PATTERNS, TestnetSpec
+from mina_infra.spec.models import TestnetSpec
+
+_PATTERNS = {**models.PATTERNS, **monitoring.PATTERNS}
 
 _MAPPING, _LIST = "must be a mapping of keys to values", "must be a list"
 _WHOLE, _NUMBER = "must be a whole number", "must be a number"
@@ -73,7 +76,7 @@ def shown(value: Any) -> str:
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, list | tuple):
-        return "a list"
+        return "a list" if value else "an empty list"
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:76]}...{text[-1]}"
 
@@ -128,7 +131,7 @@ def _choice(error: ErrorDetails, path: Path, found: Any, model: type[BaseModel])
 
 def _ordinary(error: ErrorDetails, path: Path, found: Any, model: type[BaseModel]) -> Issue:
     context, text = error.get("ctx", {}), error["msg"].removeprefix("Value error, ")
-    words = PATTERNS.get(context.get("pattern", "")) or _WORDS.get(error["type"], "").format_map(context)
+    words = _PATTERNS.get(context.get("pattern", "")) or _WORDS.get(error["type"], "").format_map(context)
     text = words or f"{text[:1].lower()}{text[1:]}"
     message = text if shown(found) in text else f"found {shown(found)}: {text}"
     quotes = error["type"] == "string_type" and isinstance(found, int | float)

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from mina_infra.spec import rules, runtime_config
 from mina_infra.spec.errors import Issue, SpecError
 from mina_infra.spec.explain import issues_of, not_plain
 from mina_infra.spec.models import ClusterConfig, TestnetSpec
+from mina_infra.spec.monitoring import Monitoring
 from mina_infra.spec.partial import read_rest, unrelated
 from mina_infra.spec.yaml_file import Marks, read_yaml
 
 Rule = Callable[[TestnetSpec], Iterable[Issue]]
 TESTNET_KEY = "mina-infra:testnet"
 CLUSTER_KEY = "mina-infra:cluster"
+MONITORING_KEY = "mina-infra:monitoring"
+PARTS: Mapping[str, type[BaseModel]] = {CLUSTER_KEY: ClusterConfig, MONITORING_KEY: Monitoring}
+"""What a stack file may say beside its testnet."""
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def load_stack_spec(file: FilePath, more_rules: Iterable[Rule] = ()) -> TestnetSpec:
@@ -29,8 +35,9 @@ def load_stack_spec(file: FilePath, more_rules: Iterable[Rule] = ()) -> TestnetS
         raise SpecError([marks.locate(Issue((), f"no testnet: 'config: {TESTNET_KEY}:' is missing.", hint))])
     spec, issues = _judge(config[TESTNET_KEY], file.parent, more_rules)
     located = _located(issues, marks, TESTNET_KEY)
-    if CLUSTER_KEY in config:
-        located += _located(_judge_cluster(config[CLUSTER_KEY])[1], marks, CLUSTER_KEY)
+    for key, model in PARTS.items():
+        if key in config:
+            located += _located(_judge_part(config[key], model)[1], marks, key)
     if spec is None or located:
         raise SpecError(sorted(located, key=lambda issue: (issue.line or 0, issue.column or 0)))
     return spec
@@ -46,20 +53,38 @@ def parse(data: Any, *, base: FilePath, more_rules: Iterable[Rule] = ()) -> Test
 
 def load_cluster(file: FilePath) -> ClusterConfig:
     """The cluster that a Pulumi stack file names. Raises SpecError, also when it names none."""
+    return _load_part(file, ClusterConfig, CLUSTER_KEY)
+
+
+def load_monitoring(file: FilePath) -> Monitoring:
+    """What a stack file wants to be watched over; the defaults where it says nothing. Raises SpecError."""
+    return _load_part(file, Monitoring, MONITORING_KEY)
+
+
+def _load_part(file: FilePath, model: type[M], key: str) -> M:
     data, marks = read_yaml(file)
     config = data.get("config") if isinstance(data, Mapping) else None
-    cluster, issues = _judge_cluster(config.get(CLUSTER_KEY, {}) if isinstance(config, Mapping) else {})
-    if cluster is None:
-        raise SpecError(_located(issues, marks, CLUSTER_KEY))
-    return cluster
+    part, issues = _judge_part(config.get(key, {}) if isinstance(config, Mapping) else {}, model)
+    if part is None:
+        raise SpecError(_located(issues, marks, key))
+    return part
 
 
 def parse_cluster(data: Any) -> ClusterConfig:
     """The checked `mina-infra:cluster` of a stack. Raises SpecError."""
-    cluster, issues = _judge_cluster(data)
-    if cluster is None:
-        raise SpecError(Issue((CLUSTER_KEY, *issue.path), issue.message, issue.hint) for issue in issues)
-    return cluster
+    return _part(data, ClusterConfig, CLUSTER_KEY)
+
+
+def parse_monitoring(data: Any) -> Monitoring:
+    """The checked `mina-infra:monitoring` of a stack. Raises SpecError."""
+    return _part(data, Monitoring, MONITORING_KEY)
+
+
+def _part(data: Any, model: type[M], key: str) -> M:
+    found, issues = _judge_part(data, model)
+    if found is None:
+        raise SpecError(Issue((key, *issue.path), issue.message, issue.hint) for issue in issues)
+    return found
 
 
 def _judge(data: Any, base: FilePath, more_rules: Iterable[Rule]) -> tuple[TestnetSpec | None, list[Issue]]:
@@ -86,14 +111,14 @@ def _checked(spec: TestnetSpec, base: FilePath, more_rules: Iterable[Rule]) -> t
     return spec, issues + more
 
 
-def _judge_cluster(data: Any) -> tuple[ClusterConfig | None, list[Issue]]:
+def _judge_part(data: Any, model: type[M]) -> tuple[M | None, list[Issue]]:
     issues = list(not_plain(data))
     if issues:
         return None, issues
     try:
-        return ClusterConfig.model_validate(data), []
+        return model.model_validate(data), []
     except ValidationError as error:
-        return None, issues_of(error, ClusterConfig)
+        return None, issues_of(error, model)
 
 
 def _located(issues: Iterable[Issue], marks: Marks, key: str) -> list[Issue]:

@@ -13,16 +13,18 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from mina_infra.outputs import OutputsDocument
-from mina_infra.spec.load import CLUSTER_KEY, TESTNET_KEY
+from mina_infra.spec.load import CLUSTER_KEY, MONITORING_KEY, TESTNET_KEY
 from mina_infra.spec.models import ClusterConfig, TestnetSpec
+from mina_infra.spec.monitoring import Monitoring
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = Path(__file__).resolve().parents[2] / "schema"
 
 
 def stack_schema() -> dict[str, Any]:
-    """The schema of `Pulumi.<stack>.yaml`: our two keys exactly, whatever else Pulumi and other programs keep there."""
-    references, definitions = models_json_schema([(TestnetSpec, "validation"), (ClusterConfig, "validation")])
+    """The schema of `Pulumi.<stack>.yaml`: our keys exactly, whatever else Pulumi and other programs keep there."""
+    models = (TestnetSpec, ClusterConfig, Monitoring)
+    references, definitions = models_json_schema([(model, "validation") for model in models])
     return {
         "$schema": DIALECT,
         "title": "Stack file of mina-infra",
@@ -37,6 +39,7 @@ def stack_schema() -> dict[str, Any]:
                 "properties": {
                     TESTNET_KEY: {**references[(TestnetSpec, "validation")], "description": "The testnet."},
                     CLUSTER_KEY: {**references[(ClusterConfig, "validation")], "description": "Where it runs."},
+                    MONITORING_KEY: {**references[(Monitoring, "validation")], "description": "Alerts of the cluster."},
                 },
             }
         },

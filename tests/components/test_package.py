@@ -20,7 +20,9 @@ from pydantic import BaseModel
 import mina_infra
 from components import Testnet, schema
 from components import arguments as typed
+from components.monitoring import MonitoringSettings
 from mina_infra.spec.models import TestnetSpec
+from mina_infra.spec.monitoring import Monitoring
 from tests.components.conftest import ROOT
 from tests.components.recording import Recording, provider, record
 
@@ -70,7 +72,7 @@ def test_the_package_is_called_and_counted_like_the_project() -> None:
     assert mina_infra.__version__ == project["version"]
     assert set(inferred["resources"]) == {
         f"mina-infra:index:{name}"
-        for name in ("Testnet", "RegionalStorageClasses", "GenesisLedger", "RoleDeployment", "SeedNodes")
+        for name in ("Testnet", "RegionalStorageClasses", "GenesisLedger", "RoleDeployment", "SeedNodes", "Monitoring")
     }
 
 
@@ -108,7 +110,9 @@ def pairs(
             yield from pairs(typed_dict_of(hints[name]), inner)
 
 
-@pytest.mark.parametrize(("arguments", "model"), list(pairs()), ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    ("arguments", "model"), [*pairs(), *pairs(MonitoringSettings, Monitoring)], ids=lambda each: each.__name__
+)
 def test_the_arguments_are_the_documents_fields(arguments: Any, model: type[BaseModel]) -> None:
     """Same names, and required where the document requires them: nothing that a stack file can say is out of reach."""
     assert set(get_type_hints(arguments)) == set(model.model_fields)

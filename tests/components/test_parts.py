@@ -88,19 +88,19 @@ def test_type_tokens_are_forever() -> None:
     tokens = [value for value in vars(objects).values() if isinstance(value, str) and value.startswith("mina-infra:")]
     assert tokens == [
         "mina-infra:index:Testnet", "mina-infra:index:RegionalStorageClasses", "mina-infra:index:GenesisLedger",
-        "mina-infra:index:RoleDeployment", "mina-infra:index:SeedNodes",
+        "mina-infra:index:RoleDeployment", "mina-infra:index:SeedNodes", "mina-infra:index:Monitoring",
     ]  # fmt: skip
     assert [component.__name__ for component in COMPONENTS] == [
-        "Testnet", "RegionalStorageClasses", "GenesisLedger", "RoleDeployment", "SeedNodes",
+        "Testnet", "RegionalStorageClasses", "GenesisLedger", "RoleDeployment", "SeedNodes", "Monitoring",
     ]  # fmt: skip
 
 
-def run_program(stack: str, cluster: dict[str, Any]) -> Recording:
+def run_program(stack: str, cluster: dict[str, Any], more: dict[str, str] | None = None) -> Recording:
     """Run `__main__.py` with the configuration of a stack, as the engine hands it over."""
 
     def program() -> None:
         config = {"mina-infra:testnet": json.dumps(document_of(stack)), "mina-infra:cluster": json.dumps(cluster)}
-        pulumi.runtime.set_all_config(config)
+        pulumi.runtime.set_all_config({**config, **(more or {})})
         runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
 
     return record(program)

@@ -48,6 +48,12 @@ def test_an_embedded_stack_is_a_local_copy_and_the_checkout_stays_as_it_is(proje
     assert env.plan.spec.name == "qa"
 
 
+def test_nobody_is_alerted_of_an_embedded_stack(project: Path) -> None:
+    file = project / "Pulumi.qa.yaml"
+    file.write_text(file.read_text() + "  mina-infra:monitoring: {budget: 1Ti}\n")
+    assert "mina-infra:monitoring" not in yaml.safe_load(embedded(project).stack_file.read_text())["config"]
+
+
 def test_the_salt_that_the_engine_wrote_is_kept(project: Path) -> None:
     file = embedded(project).stack_file
     file.write_text("encryptionsalt: v1:abc\n" + file.read_text())
