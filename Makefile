@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 STACK ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check tools lock schema bench clean
+.PHONY: help up down test test-node check tools lock schema bench clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(READY)  ## Start the embedded cluster, deploy STACK (local), check it, publish its seeds
 	@$(BIN)/mina-infra local up --stack $(STACK)
@@ -19,7 +19,12 @@ down: $(READY)  ## Take the embedded cluster and everything in it away
 
 test: check tools  ## Lint, types, house rules and all tests, the real engine and API server included
 	@$(BIN)/python -m tests.promtool
+	@$(BIN)/python -m tests.node
 	@$(BIN)/python -m pytest
+
+test-node: tools  ## Only the tests on a real kubelet with containerd (Debian, root; 2 minutes)
+	@$(BIN)/python -m tests.node
+	@$(BIN)/python -m pytest tests/node
 
 check: $(READY)  ## Lint, types and house rules only (seconds)
 	@$(BIN)/ruff check .

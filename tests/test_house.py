@@ -99,7 +99,7 @@ def sleeps(name: str) -> list[str]:
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "time.sleep":
             pause = node.args[0]
             is_poll = isinstance(pause, ast.Constant) and float(str(pause.value)) <= POLLING_S
-            if not is_poll or not name.startswith(("tests/world/", "tests/engine/", "tests/local/")):
+            if not is_poll or not name.startswith(("tests/world/", "tests/engine/", "tests/local/", "tests/node/")):
                 found.append(f"{name}:{node.lineno}")
     return found
 

@@ -38,10 +38,13 @@ ETCD = "etcd"
 APISERVER = "kube-apiserver"
 CONTROLLER_MANAGER = "kube-controller-manager"
 SCHEDULER = "kube-scheduler"
+KUBELET = "kubelet"
 
 ENGINE = Module("engine", (PULUMI,))
 # The quick ones first, so that something visible happens early.
 CLUSTER = Module("cluster", (KWOKCTL, ETCD, KWOK, APISERVER, CONTROLLER_MANAGER, SCHEDULER))
+# A folder of its own in the cache: only the tests of `tests/node` run it, so nobody else builds it.
+REAL_NODE = Module("cluster", (KUBELET,))
 CONTROL_PLANE = (ETCD, APISERVER, CONTROLLER_MANAGER, SCHEDULER)
 
 _KUBERNETES_VERSION = tuple(
@@ -71,6 +74,7 @@ PROGRAMS: Mapping[str, Program] = {
         _kubernetes(APISERVER),
         _kubernetes(CONTROLLER_MANAGER),
         _kubernetes(SCHEDULER),
+        _kubernetes(KUBELET),
     )
 }
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from mina_infra.errors import ToolError
 from mina_infra.local import build, programs
 from mina_infra.local.paths import checkout, tools_cache
-from mina_infra.local.programs import CLUSTER, ENGINE, PROGRAMS, Choice, Module, Version
+from mina_infra.local.programs import CLUSTER, ENGINE, KUBELET, PROGRAMS, REAL_NODE, Choice, Module, Version
 
 Report = Callable[[str], None]
 
@@ -54,6 +54,22 @@ def ensure_tools(report: Report, live: Report | None = None) -> Tools:
         done += len(plan.choice.to_build)
         paths.update(plan.paths())
     return _tools(paths)
+
+
+def ensure_kubelet(report: Report, live: Report | None = None) -> Path:
+    """The kubelet of the control plane's release, built where it is missing (about 2 minutes after the other tools).
+
+    The embedded cluster does without one: it is for tests on a real node. Raises ToolError.
+    """
+    plan = _plan(REAL_NODE)
+    missing = plan.choice.to_build
+    if missing:
+        _require_go(list(missing))
+        report(f"building the {KUBELET} into {tools_cache()} (once; about 2 minutes on two cores)")
+    build.build_missing(plan.job, missing, build.Progress(report, live, first=1, total=len(missing)))
+    path = plan.paths()[KUBELET]
+    assert path, "choose() fetches only control planes"
+    return path
 
 
 @dataclass(frozen=True)

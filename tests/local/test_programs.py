@@ -111,3 +111,11 @@ def test_the_cache_key_follows_dependencies_and_platform_but_not_comments():
 
     assert key() == key(go_mod="b v2\n\na v1 // indirect\n")
     assert len({key(), key(go_mod="a v1\nb v3\n"), key(go_sum="t"), key(platform="Darwin")}) == 4
+
+
+def test_the_kubelet_is_built_beside_the_other_tools_which_are_not_built_again_for_it():
+    source = checkout() / "tools" / "cluster"
+    texts = [(source / name).read_text() for name in ("go.mod", "go.sum")]
+    keys = {programs.cache_key(module, *texts, "Linux-x86_64") for module in (CLUSTER, programs.REAL_NODE)}
+    assert len(keys) == 2
+    assert programs.KUBELET not in CLUSTER.programs
