@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from mina_infra import __version__
@@ -41,8 +41,9 @@ def run(arguments: list[str] | None = None) -> None:
     """Run one command and exit with its code; a user's mistake is a message, never a stack trace."""
     errors = Console(stderr=True, highlight=False)
     try:
-        # Commands return their exit code; cyclopts itself answers misuse with a message and code 1.
-        code = app(arguments, result_action="return_value")
+        code = app(arguments, result_action="return_value", exit_on_error=False)
+    except CycloptsError:
+        sys.exit(1)  # its message is printed; cyclopts' own code, 2, means "could not tell" here
     except KeyboardInterrupt:
         errors.print("interrupted; the same command goes on from here", markup=False)
         sys.exit(130)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
@@ -30,26 +30,27 @@ class Stage:
     """The work in progress: its label and the newest thing known about it."""
 
     label: str
-    text: str = ""
-    started: float = field(default_factory=time.monotonic)
+    text: str
+    started: float
 
     def line(self) -> str:
         return f"{self.label:<{LABEL_WIDTH}} {self.text}"
 
-    def elapsed(self) -> int:
-        return int(time.monotonic() - self.started)
-
 
 class Reporter:
-    """Prints stages. Safe to call from any thread; close it (or leave its context) to stop the heartbeat."""
+    """Prints stages. Safe to call from any thread; close it (or leave its context) to stop the heartbeat.
 
-    def __init__(self, console: Console | None = None) -> None:
+    `clock` gives seconds; only differences count.
+    """
+
+    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.console = console or Console(stderr=True, highlight=False)
         self.longest_silence = 0.0
+        self._clock = clock
         self._lock = threading.RLock()
         self._stage: Stage | None = None
         self._status: Status | None = None
-        self._last = time.monotonic()
+        self._last = clock()
         self._done = threading.Event()
         self._beat = threading.Thread(target=self._heartbeat, daemon=True)
         self._beat.start()
@@ -76,7 +77,7 @@ class Reporter:
     def stage(self, label: str, text: str = "") -> Iterator[Stage]:
         """A stretch of work; `update` says how it goes. What it leaves behind is one line with its last text."""
         with self._lock:
-            outer, self._stage = self._stage, Stage(label, text)
+            outer, self._stage = self._stage, Stage(label, text, self._clock())
             stage = self._stage
             if text:
                 self._show(stage)
@@ -101,18 +102,21 @@ class Reporter:
             if self._status is None:
                 self._status = self.console.status("", spinner="dots")
                 self._status.start()
-            self._status.update(f"{escape(stage.line())} [dim]{stage.elapsed()} s[/]")
+            self._status.update(f"{escape(stage.line())} [dim]{self._elapsed(stage)} s[/]")
             self._note()
-        elif time.monotonic() - self._last >= PLAIN_EVERY_S or stage.elapsed() < 1:
+        elif self._clock() - self._last >= PLAIN_EVERY_S or self._elapsed(stage) < 1:
             self._plain(stage)
 
+    def _elapsed(self, stage: Stage) -> int:
+        return int(self._clock() - stage.started)
+
     def _plain(self, stage: Stage) -> None:
-        elapsed = f"  ({stage.elapsed()} s)" if stage.elapsed() else ""
+        elapsed = f"  ({self._elapsed(stage)} s)" if self._elapsed(stage) else ""
         self._note()
         self.console.print(escape(stage.line() + elapsed), soft_wrap=True)
 
     def _note(self) -> None:
-        now = time.monotonic()
+        now = self._clock()
         self.longest_silence = max(self.longest_silence, now - self._last)
         self._last = now
 
@@ -123,11 +127,16 @@ class Reporter:
 
     def _heartbeat(self) -> None:
         while not self._done.wait(0.5):
-            with self._lock:
-                stage = self._stage
-                if stage is None or time.monotonic() - self._last < (0.5 if self.console.is_terminal else HEARTBEAT_S):
-                    continue
-                if self.console.is_terminal:
-                    self._show(stage)
-                else:
-                    self._plain(stage)
+            self.beat()
+
+    def beat(self) -> None:
+        """Say again what the current stage does, if it has been silent for long. Called twice a second."""
+        limit = 0.5 if self.console.is_terminal else HEARTBEAT_S
+        with self._lock:
+            stage = self._stage
+            if stage is None or self._clock() - self._last < limit:
+                return
+            if self.console.is_terminal:
+                self._show(stage)
+            else:
+                self._plain(stage)

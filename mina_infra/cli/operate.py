@@ -26,7 +26,10 @@ class Network(Where):
 
     outputs: Annotated[
         Path | None,
-        Parameter(help="Read the outputs document from this file (- for standard input) instead of the stack."),
+        Parameter(
+            allow_leading_hyphen=True,
+            help="Read the outputs document from this file (- for standard input) instead of the stack.",
+        ),
     ] = None
     deadline: Annotated[
         float | None,

@@ -41,7 +41,9 @@ class Session:
     @property
     def deadline_s(self) -> float:
         """Seconds that a starting network is given."""
-        return self.deadline or (EMBEDDED_START_S if self.place.embedded else START_S)
+        if self.deadline is not None:
+            return self.deadline
+        return EMBEDDED_START_S if self.place.embedded else START_S
 
     def settle(self) -> None:
         """Wait until every expected pod runs. Verifying would wait as well; this says what for, pod by pod."""
