@@ -43,6 +43,7 @@ _IDENTITY = r"^[a-z][a-z0-9-]{4,28}[a-z0-9]@[a-z][a-z0-9-]{4,28}[a-z0-9]\.iam\.g
 _KUBERNETES = r"^1\.[0-9]{1,3}$"
 _VERSION = r"^[0-9]+\.[0-9]+(\.[0-9]+)?([-+~][0-9A-Za-z.+~-]*)?$"
 
+# Names end in those of claims and in labels (docs/facts.md: refusal/V40).
 PATTERNS = {
     _DNS_LABEL: "must be at most 30 lower-case letters, digits and '-', begin with a letter and not end with '-'",
     _PEER_ID: "must be a libp2p peer id of an Ed25519 key: 12D3KooW and 44 more characters",

@@ -40,6 +40,7 @@ class VolumeKind(StrEnum):
 class AccessMode(StrEnum):
     """Who may mount a claim; exactly one for each, as storage drivers refuse combinations."""
 
+    # docs/facts.md: refusal/V4
     READ_WRITE_ONCE_POD = "ReadWriteOncePod"
     READ_WRITE_ONCE = "ReadWriteOnce"
     READ_ONLY_MANY = "ReadOnlyMany"

@@ -182,6 +182,7 @@ def _foreign(role: Role, volumes: Mapping[VolumeKind, VolumeOverride], path: Pat
 
 
 def _no_claim(kind: VolumeKind) -> tuple[str, str]:
+    """Kinds that no claim carries; for keys docs/facts.md: refusal/V14"""
     backing = VOLUMES[kind].backing
     if backing is Backing.SECRET:
         return (

@@ -31,11 +31,11 @@ def test_an_unchanged_claim_is_fine_whatever_the_api_server_added() -> None:
 
 
 @pytest.mark.parametrize(("old", "new"), [("4Gi", "4Gi"), ("4Gi", "5Gi"), ("4294967296", "4Gi"), ("4096Mi", "4Gi")])
-def test_growth_and_another_spelling_are_fine(old: str, new: str) -> None:
+def test_rule_23_growth_and_another_spelling_are_fine(old: str, new: str) -> None:
     assert list(problems("c", sized(new), sized(old))) == []
 
 
-def test_shrinking_is_refused_with_both_sizes() -> None:
+def test_v15_shrinking_is_refused_with_both_sizes() -> None:
     assert list(problems("whale-1", sized("3Gi"), sized("4Gi"))) == [
         "claim 'whale-1': disks cannot shrink (4Gi -> 3Gi). Keep 4Gi, or move to a new volume."
     ]
@@ -47,13 +47,13 @@ def test_exactly_the_smaller_size_is_refused(old: int, new: int) -> None:
 
 
 @pytest.mark.parametrize("field", FIXED)
-def test_a_fixed_field_is_refused_with_old_and_new_value(field: str) -> None:
+def test_v16_a_fixed_field_is_refused_with_old_and_new_value(field: str) -> None:
     (problem,) = problems("whale-1", {**CLAIM, field: ["new"]}, {**CLAIM, field: ["old"]})
     assert f"changing {field} from old to new" in problem
     assert "lose its data" in problem
 
 
-def test_all_claims_are_named_in_one_refusal() -> None:
+def test_rule_23_all_claims_are_named_in_one_refusal() -> None:
     def planned(name: str) -> PlannedObject:
         manifest = {
             "apiVersion": "v1",

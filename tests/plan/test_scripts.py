@@ -61,7 +61,7 @@ class TestStartGuard:
         assert (tmp_path / "frontier").read_text() == "chain"
         assert not (tmp_path / ".mina-lock").exists()
 
-    def test_another_genesis_stops_the_node_with_both_digests(self, tmp_path: Path) -> None:
+    def test_rule_26_another_genesis_stops_the_node_with_both_digests(self, tmp_path: Path) -> None:
         self.look(tmp_path)
         (tmp_path / "frontier").write_text("chain")
         config = json.loads(zoo()["genesis"]["runtimeConfig"]) | {"ledger": {"name": "another"}}
@@ -111,7 +111,7 @@ class TestGenesisJob:
         assert (tmp_path / "claim" / "proof" / "genesis_proof").read_text() == "proof"
         assert json.loads((tmp_path / "claim" / MARKER).read_text()) == wanted(fill())
 
-    def test_run_again_it_changes_nothing(self, tmp_path: Path) -> None:
+    def test_rule_26_run_again_it_changes_nothing(self, tmp_path: Path) -> None:
         self.look(tmp_path)
         (tmp_path / "source" / "genesis_ledger.json").write_text("changed")
         result = self.look(tmp_path)
@@ -125,7 +125,7 @@ class TestGenesisJob:
         assert self.look(tmp_path).returncode == 0
         assert (tmp_path / "claim" / "genesis_ledger.json").read_text() == "{}"
 
-    def test_the_artefact_of_another_genesis_stays_and_both_are_named(self, tmp_path: Path) -> None:
+    def test_rule_26_the_artefact_of_another_genesis_stays_and_both_are_named(self, tmp_path: Path) -> None:
         self.look(tmp_path)
         result = self.look(tmp_path, zoo(era=2))
         assert result.returncode == ANOTHER_GENESIS

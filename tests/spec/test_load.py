@@ -254,7 +254,7 @@ def test_a_broken_runtime_config(document: dict[str, Any], issues_of: IssuesOf, 
     assert message in issue.message
 
 
-def test_the_largest_runtime_config_is_judged_by_its_bytes(
+def test_v17_the_largest_runtime_config_is_judged_by_its_bytes(
     document: dict[str, Any], issues_of: IssuesOf, base: Path
 ) -> None:
     """At the limit, and one byte above; a quote takes two bytes in JSON although Python shows one character."""

@@ -34,7 +34,7 @@ def usd(count: int, size: str, disk: str, **target: Any) -> float | None:
     return monthly(plan(only_disks(count, size, disk, **target)).spec).usd
 
 
-def test_ten_gb_cost_what_the_rfc_says_divided_by_ten() -> None:
+def test_rule_30_ten_gb_cost_what_the_rfc_says_divided_by_ten() -> None:
     """About $17 SSD and $4 standard for 10 GB; that is 100 GB (docs/facts.md: storage/rfc-defects)."""
     assert 10 * (price(Provider.GKE, "us-central1", "pd-ssd") or 0) == pytest.approx(1.70)
     assert 10 * (price(Provider.GKE, "us-central1", "pd-standard") or 0) == pytest.approx(0.40)
@@ -42,7 +42,7 @@ def test_ten_gb_cost_what_the_rfc_says_divided_by_ten() -> None:
 
 
 @pytest.mark.parametrize(("product", "dollars"), [("pd-standard", 24), ("pd-balanced", 60), ("pd-ssd", 102)])
-def test_600_gib_cost_24_60_or_102_dollars(product: str, dollars: float) -> None:
+def test_rule_30_600_gib_cost_24_60_or_102_dollars(product: str, dollars: float) -> None:
     assert 600 * (price(Provider.GKE, "us-central1", product) or 0) == pytest.approx(dollars)
 
 
