@@ -19,7 +19,7 @@ steps; `mina-infra local up --stack STACK` does the same on a cluster of its own
 Exit codes: 0 done and healthy, 1 failed or unstable, 2 could not tell, 130 interrupted.
 """
 
-app = App(name="mina-infra", help=HELP, version=__version__, help_format="markdown")
+app = App(name="mina-infra", help=HELP, version=__version__, help_format="markdown", suppress_keyboard_interrupt=False)
 app.command(deploy.plan)
 app.command(deploy.alerts)
 app.command(deploy.up)
