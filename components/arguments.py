@@ -7,6 +7,30 @@ TypedDicts, because Pulumi infers its schema from nothing else correctly; the tr
 from typing import NotRequired, TypedDict
 
 
+class MachinesArgs(TypedDict):
+    """The machines that carry the testnet, as far as disks are concerned."""
+
+    type: str
+    """Machine type, e.g. n2-standard-8: decides how many disks one attaches."""
+    count: int
+    """How many there are, or how far the cluster may grow."""
+    boot_disk_gib: NotRequired[int]
+    """Boot disk of each, in GiB. Default: 100."""
+    boot_disk: NotRequired[str]
+    """Type of the boot disks: ssd, balanced (default) or standard."""
+
+
+class QuotaArgs(TypedDict):
+    """Limits of the project in the region, in GiB; what is left out is not checked."""
+
+    ssd_gib: NotRequired[int]
+    """SSD_TOTAL_GB: ssd and balanced disks together."""
+    standard_gib: NotRequired[int]
+    """DISKS_TOTAL_GB: standard disks."""
+    hyperdisk_gib: NotRequired[int]
+    """HDB_TOTAL_GB: Hyperdisk Balanced."""
+
+
 class TargetArgs(TypedDict):
     """The cluster's provider and place."""
 
@@ -26,6 +50,10 @@ class TargetArgs(TypedDict):
     """Oldest release of Kubernetes that the cluster runs: 1.35."""
     networks: NotRequired[list[str]]
     """Pod and Service address ranges (CIDR) of the cluster. Default: 10.0.0.0/8."""
+    machines: NotRequired[MachinesArgs]
+    """Machines of a gke cluster; given, their attach slots and boot disks are reckoned with."""
+    quota: NotRequired[QuotaArgs]
+    """Limits of a gke project in the region."""
 
 
 class LedgerArgs(TypedDict):

@@ -36,6 +36,7 @@ _IMAGE = (
 _DIGEST = r"^sha256:[0-9a-f]{64}$"
 _FILE_SYSTEM = r"^fs-[0-9a-f]{8,40}$"
 _IPV4 = r"^(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}$"
+_MACHINE = r"^[a-z][a-z0-9]*(-[a-z0-9]+)+$"
 _CPU = r"^[0-9]{1,6}(\.[0-9]{1,3}|m)?$"
 _EXISTING = r"^([a-z0-9-]{1,63}/)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
 _BUCKET = r"^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$"
@@ -55,6 +56,7 @@ PATTERNS = {
     _IDENTITY: "must be a Google service account: name@project.iam.gserviceaccount.com",
     _KUBERNETES: 'must be a release of Kubernetes such as "1.35", in quotes',
     _DIGEST: "must be a digest: sha256: and 64 hex digits",
+    _MACHINE: "must be a machine type such as n2-standard-8",
     _CPU: "must be a number of cores such as 2, 0.5 or 500m",
     _VERSION: "must be a release such as 3.0.1",
 }
@@ -101,6 +103,33 @@ class Retention(StrEnum):
     RETAIN = "retain"
 
 
+Gib = Annotated[int, Field(ge=0, le=10**9), Number]
+
+
+class Machines(_Model):
+    """The machines that carry the testnet, as far as disks are concerned."""
+
+    type: Annotated[str, StringConstraints(pattern=_MACHINE)]
+    """Machine type, e.g. n2-standard-8: decides how many disks one attaches."""
+    count: Annotated[int, Field(ge=1, le=10_000), Number]
+    """How many there are, or how far the cluster may grow."""
+    boot_disk_gib: Gib = 100
+    """Boot disk of each, in GiB: it counts against the quota of the region."""
+    boot_disk: Literal["ssd", "balanced", "standard"] = "balanced"
+    """Type of the boot disks."""
+
+
+class Quota(_Model):
+    """Limits of the project in the region, in GiB; what is left out is not checked."""
+
+    ssd_gib: Gib | None = None
+    """SSD_TOTAL_GB: ssd and balanced disks together."""
+    standard_gib: Gib | None = None
+    """DISKS_TOTAL_GB: standard disks."""
+    hyperdisk_gib: Gib | None = None
+    """HDB_TOTAL_GB: Hyperdisk Balanced."""
+
+
 class Target(_Model):
     """The cluster's provider and place."""
 
@@ -120,6 +149,10 @@ class Target(_Model):
     """Oldest release of Kubernetes that the cluster runs: "1.35". Said where the document needs a new one."""
     networks: tuple[Network, ...] = ("10.0.0.0/8",)
     """Pod and Service address ranges (CIDR) of the cluster: daemons trust and dial private addresses only in these."""
+    machines: Machines | None = None
+    """Machines of a gke cluster; given, their attach slots and boot disks are reckoned with."""
+    quota: Quota = Quota()
+    """Limits of a gke project in the region, as `gcloud compute regions describe` prints them."""
 
 
 LedgerSource = Literal["shared-claim", "config-map", "image", "init-copy", "existing-claim", "bucket", "disk-copies"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mina_infra.spec import AccessMode, DiskType, Issue, NodeGroup, Provider, TestnetSpec, VolumeKind
 from mina_infra.spec.errors import Path
-from mina_infra.storage import automated, existing, sources
+from mina_infra.storage import automated, existing, preflight, sources
 from mina_infra.storage.capabilities import Capability, capability, provider_info
 from mina_infra.storage.cost import price
 from mina_infra.storage.needs import SHARED_CARRIER, Need, claimed_kinds, need, overrides, places
@@ -55,6 +55,7 @@ def check(spec: TestnetSpec) -> Iterator[Issue]:
     if _regional_is_unknown(spec):
         return  # said once for the target, instead of for every volume
     yield from automated.check(spec)
+    yield from preflight.check(spec)
     seen: set[tuple[Path, str]] = set()
     for case in _cases(spec):
         for issue in _case(case):
