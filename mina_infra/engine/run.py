@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +36,10 @@ from mina_infra.engine.report import Report, Silent
 from mina_infra.engine.state import mend, outputs
 from mina_infra.errors import EngineError, MinaInfraError
 from mina_infra.outputs import OutputsDocument
+
+# An engine that is killed is told in one message of ours, not by the libraries that lose their connection to it.
+warnings.filterwarnings("ignore", message="Error in event stream")
+logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
 
 PARALLEL = 64
 """Operations at once; enough to keep the API server busy (docs/facts.md: measured/waiting)."""

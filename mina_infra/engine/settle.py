@@ -13,13 +13,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mina_infra.cluster.api import CLAIM, DEPLOYMENT, POD, Kind, KubeApi, Watched
+from mina_infra.cluster.api import CLAIM, DEPLOYMENT, NAMESPACE, POD, ApiStatusError, Kind, KubeApi, Watched
 from mina_infra.engine.report import Report
 from mina_infra.errors import ClusterError
 
 Manifest = Mapping[str, Any]
 
 REPORT_EVERY_S = 1.0
+
+SILENT_S = 30.0
+"""Seconds without an answer of the API server after which the command ends; it can be typed again when it is back."""
 
 
 @dataclass
@@ -119,24 +122,57 @@ def _pod_reason(pod: Manifest) -> str:
 async def wait_until_running(
     api: KubeApi, namespace: str, expected: Iterable[str], report: Report, *, deadline_s: float = 600.0
 ) -> None:
-    """Return when the Deployments of all expected nodes run. After `deadline_s`, ClusterError says why not."""
+    """Return when the Deployments of all expected nodes run. After `deadline_s`, ClusterError says why not.
+
+    An API server that does not answer for SILENT_S is a ClusterError too: watches alone would wait for it for ever.
+    """
     names = list(expected)
-    scene, changed = Scene(), asyncio.Event()
+    scene, changed, pulse = Scene(), asyncio.Event(), Pulse()
     watches = [asyncio.create_task(_follow(api, kind, namespace, scene, changed)) for kind in (DEPLOYMENT, POD, CLAIM)]
+    tasks = [*watches, asyncio.create_task(_feel(api, namespace, pulse))]
     began = time.monotonic()
     try:
         while len(scene.listed) < len(watches) or scene.missing(names):
             if time.monotonic() - began > deadline_s:
                 raise ClusterError(_too_late(scene, names, deadline_s))
-            report.update(scene.line(names))
+            report.update(pulse.line() or scene.line(names))
             # Gathers what a second brings: 200 nodes change several times each, and one line a second is enough.
             await asyncio.sleep(0.2 if time.monotonic() - began < 5 else REPORT_EVERY_S / 2)
             await _wait_briefly(changed)
         report.update(scene.line(names))
     finally:
-        for watch in watches:
-            watch.cancel()
-        await asyncio.gather(*watches, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@dataclass
+class Pulse:
+    """Whether the API server answers: when it did last (monotonic seconds), and what happened instead since."""
+
+    answered: float = field(default_factory=time.monotonic)
+    error: ClusterError | None = None
+
+    def line(self) -> str:
+        """What to say while it does not answer; empty when it does. Raises its error after SILENT_S."""
+        if self.error is None:
+            return ""
+        silent_s = time.monotonic() - self.answered
+        if silent_s > SILENT_S:
+            raise self.error
+        return f"the cluster has not answered for {silent_s:.0f} s"
+
+
+async def _feel(api: KubeApi, namespace: str, pulse: Pulse) -> None:
+    while True:
+        try:
+            await api.get(NAMESPACE, namespace)
+            pulse.answered, pulse.error = time.monotonic(), None
+        except ApiStatusError:  # an answer, whatever it says
+            pulse.answered, pulse.error = time.monotonic(), None
+        except ClusterError as error:
+            pulse.error = error
+        await asyncio.sleep(2 * REPORT_EVERY_S)
 
 
 async def _follow(api: KubeApi, kind: Kind, namespace: str, scene: Scene, changed: asyncio.Event) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mina_infra.cluster.api import CLAIM, DEPLOYMENT, POD, Watched
-from mina_infra.engine.settle import Scene, is_running
+from mina_infra.cluster.api import CLAIM, DEPLOYMENT, POD, KubeApi, Watched
+from mina_infra.engine import settle
+from mina_infra.engine.report import Silent
+from mina_infra.engine.settle import Pulse, Scene, is_running, wait_until_running
+from mina_infra.errors import ClusterError
 
 
 def deployment(
@@ -114,3 +119,26 @@ def test_line() -> None:
 
 def test_before_the_first_list_nothing_is_claimed() -> None:
     assert Scene().line(["seed-1"]) == "listing the testnet's objects"
+
+
+def test_a_cluster_that_is_gone_is_not_waited_for_till_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(
+        "clusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}]\n"
+        "contexts: [{name: c, context: {cluster: c}}]\ncurrent-context: c\n"
+    )
+    monkeypatch.setattr(settle, "SILENT_S", 0.0)
+
+    async def settled() -> None:
+        async with KubeApi.from_kubeconfig(kubeconfig) as api:
+            await wait_until_running(api, "small", ["seed-1"], Silent(), deadline_s=60)
+
+    with pytest.raises(ClusterError, match=r"http://127\.0\.0\.1:9 does not answer"):
+        asyncio.run(settled())
+
+
+def test_a_short_silence_of_the_cluster_is_told() -> None:
+    assert Pulse().line() == ""
+    assert Pulse(error=ClusterError("refused")).line() == "the cluster has not answered for 0 s"
