@@ -9,9 +9,10 @@ from mina_infra.spec.load import (
     parse_cluster,
     parse_monitoring,
 )
-from mina_infra.spec.models import NodeGroup, Provider, Retention, TestnetSpec
+from mina_infra.spec.models import NodeGroup, TestnetSpec
 from mina_infra.spec.monitoring import Monitoring
 from mina_infra.spec.roles import ROLES, VOLUMES, AccessMode, DiskType, Role, VolumeKind
+from mina_infra.spec.target import Provider, Retention
 
 __all__ = [
     "ROLES", "VOLUMES", "AccessMode", "DiskType", "Issue", "Monitoring", "NodeGroup", "Provider", "Retention", "Role",

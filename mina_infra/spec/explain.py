@@ -10,11 +10,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from mina_infra.spec import models, monitoring
+from mina_infra.spec import fields, monitoring
 from mina_infra.spec.errors import Issue, Path
 from mina_infra.spec.models import TestnetSpec
 
-_PATTERNS = {**models.PATTERNS, **monitoring.PATTERNS}
+_PATTERNS = {**fields.PATTERNS, **monitoring.PATTERNS}
 
 _MAPPING, _LIST = "must be a mapping of keys to values", "must be a list"
 _WHOLE, _NUMBER = "must be a whole number", "must be a number"

@@ -8,152 +8,28 @@ from __future__ import annotations
 
 import json
 import re
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-    field_validator,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
 from mina_infra.outputs import Thresholds
-from mina_infra.spec.roles import AccessMode, DiskType, Role, VolumeKind
-from mina_infra.spec.values import Duration, Size, host, network, number, number_text
-
-_DNS_LABEL = r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$"
-_PEER_ID = r"^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$"
-_IMAGE = (
-    r"^[a-z0-9][a-z0-9._-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?"
-    r"(@sha256:[0-9a-f]{64})?$"
+from mina_infra.spec import fields
+from mina_infra.spec.fields import (
+    Cores,
+    Digest,
+    DnsLabel,
+    ExistingName,
+    Host,
+    ImageRef,
+    IPv4,
+    Number,
+    PeerId,
+    Version,
+    _Model,
 )
-_DIGEST = r"^sha256:[0-9a-f]{64}$"
-_FILE_SYSTEM = r"^fs-[0-9a-f]{8,40}$"
-_IPV4 = r"^(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}$"
-_MACHINE = r"^[a-z][a-z0-9]*(-[a-z0-9]+)+$"
-_CPU = r"^[0-9]{1,6}(\.[0-9]{1,3}|m)?$"
-_EXISTING = r"^([a-z0-9-]{1,63}/)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
-_BUCKET = r"^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$"
-_IDENTITY = r"^[a-z][a-z0-9-]{4,28}[a-z0-9]@[a-z][a-z0-9-]{4,28}[a-z0-9]\.iam\.gserviceaccount\.com$"
-_KUBERNETES = r"^1\.[0-9]{1,3}$"
-_VERSION = r"^[0-9]+\.[0-9]+(\.[0-9]+)?([-+~][0-9A-Za-z.+~-]*)?$"
-
-# Names end in those of claims and in labels (docs/facts.md: refusal/V40).
-PATTERNS = {
-    _DNS_LABEL: "must be at most 30 lower-case letters, digits and '-', begin with a letter and not end with '-'",
-    _PEER_ID: "must be a libp2p peer id of an Ed25519 key: 12D3KooW and 44 more characters",
-    _IMAGE: "must be an image reference, for example registry.example/mina-daemon:3.0.1 or ...@sha256:<64 hex digits>",
-    _FILE_SYSTEM: "must be the id of an EFS file system: fs- and hex digits",
-    _IPV4: "must be an IPv4 address such as 203.0.113.7",
-    _EXISTING: "must be the name of a Kubernetes object: lower-case letters, digits, '-' and '.'",
-    _BUCKET: "must be the name of a bucket: lower-case letters, digits, '-', '_' and '.'",
-    _IDENTITY: "must be a Google service account: name@project.iam.gserviceaccount.com",
-    _KUBERNETES: 'must be a release of Kubernetes such as "1.35", in quotes',
-    _DIGEST: "must be a digest: sha256: and 64 hex digits",
-    _MACHINE: "must be a machine type such as n2-standard-8",
-    _CPU: "must be a number of cores such as 2, 0.5 or 500m",
-    _VERSION: "must be a release such as 3.0.1",
-}
-"""What each pattern means, for the reader of an error."""
-
-DnsLabel = Annotated[str, StringConstraints(pattern=_DNS_LABEL)]
-PeerId = Annotated[str, StringConstraints(pattern=_PEER_ID)]
-ImageRef = Annotated[str, StringConstraints(pattern=_IMAGE)]
-Digest = Annotated[str, StringConstraints(pattern=_DIGEST)]
-ExistingName = Annotated[str, StringConstraints(pattern=_EXISTING)]
-Version = Annotated[str, StringConstraints(pattern=_VERSION)]
-Host = Annotated[str, AfterValidator(host)]
-IPv4 = Annotated[str, StringConstraints(pattern=_IPV4)]
-Network = Annotated[str, AfterValidator(network)]
-Cores = Annotated[
-    str,
-    StringConstraints(pattern=_CPU),
-    BeforeValidator(number_text),
-    WithJsonSchema({"anyOf": [{"type": "string", "pattern": _CPU}, {"type": "number", "exclusiveMinimum": 0}]}),
-]
-Number = BeforeValidator(number)
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True, extra="forbid",
-        use_attribute_docstrings=True,
-    )  # fmt: skip
-
-
-class Provider(StrEnum):
-    """Where a cluster runs; `local` is the embedded cluster."""
-
-    GKE = "gke"
-    EKS = "eks"
-    AKS = "aks"
-    LOCAL = "local"
-
-
-class Retention(StrEnum):
-    """Whether volumes outlive the deployment: one switch for reclaim policy and protection together."""
-
-    DELETE = "delete"
-    RETAIN = "retain"
-
-
-Gib = Annotated[int, Field(ge=0, le=10**9), Number]
-
-
-class Machines(_Model):
-    """The machines that carry the testnet, as far as disks are concerned."""
-
-    type: Annotated[str, StringConstraints(pattern=_MACHINE)]
-    """Machine type, e.g. n2-standard-8: decides how many disks one attaches."""
-    count: Annotated[int, Field(ge=1, le=10_000), Number]
-    """How many there are, or how far the cluster may grow."""
-    boot_disk_gib: Gib = 100
-    """Boot disk of each, in GiB: it counts against the quota of the region."""
-    boot_disk: Literal["ssd", "balanced", "standard"] = "balanced"
-    """Type of the boot disks."""
-
-
-class Quota(_Model):
-    """Limits of the project in the region, in GiB; what is left out is not checked."""
-
-    ssd_gib: Gib | None = None
-    """SSD_TOTAL_GB: ssd and balanced disks together."""
-    standard_gib: Gib | None = None
-    """DISKS_TOTAL_GB: standard disks."""
-    hyperdisk_gib: Gib | None = None
-    """HDB_TOTAL_GB: Hyperdisk Balanced."""
-
-
-class Target(_Model):
-    """The cluster's provider and place."""
-
-    provider: Provider
-    """gke, eks, aks or local."""
-    region: DnsLabel
-    """Region of the cluster; part of the storage class names for humans."""
-    zones: tuple[DnsLabel, ...] = ()
-    """Zones in which volumes may be made; empty means all zones of the cluster."""
-    replication: Literal["zonal", "regional"] = "zonal"
-    """regional keeps a copy of each block volume in two zones."""
-    disk_family: Literal["persistent-disk", "hyperdisk"] = "persistent-disk"
-    """Block disks of gke: hyperdisk for nodes of the N4, C4 and later series, which take no Persistent Disk."""
-    file_system: Annotated[str, StringConstraints(pattern=_FILE_SYSTEM)] | None = None
-    """Id of the EFS file system that carries shared volumes on eks: fs-0123456789abcdef0."""
-    kubernetes: Annotated[str, StringConstraints(pattern=_KUBERNETES)] | None = None
-    """Oldest release of Kubernetes that the cluster runs: "1.35". Said where the document needs a new one."""
-    networks: tuple[Network, ...] = ("10.0.0.0/8",)
-    """Pod and Service address ranges (CIDR) of the cluster: daemons trust and dial private addresses only in these."""
-    machines: Machines | None = None
-    """Machines of a gke cluster; given, their attach slots and boot disks are reckoned with."""
-    quota: Quota = Quota()
-    """Limits of a gke project in the region, as `gcloud compute regions describe` prints them."""
-
+from mina_infra.spec.roles import AccessMode, DiskType, Role, VolumeKind
+from mina_infra.spec.target import Retention, Target
+from mina_infra.spec.values import Duration, Size, number
 
 LedgerSource = Literal["shared-claim", "config-map", "image", "init-copy", "existing-claim", "bucket", "disk-copies"]
 
@@ -171,9 +47,9 @@ class Ledger(_Model):
     """Digest of the artefacts' files: checked once by the Job, or by each node where no Job fills anything."""
     claim: ExistingName | None = None
     """existing-claim: name of a claim in the testnet's namespace that many pods can mount."""
-    bucket: Annotated[str, StringConstraints(pattern=_BUCKET)] | None = None
+    bucket: Annotated[str, StringConstraints(pattern=fields.BUCKET)] | None = None
     """bucket: name of the Cloud Storage bucket (gke)."""
-    workload_identity: Annotated[str, StringConstraints(pattern=_IDENTITY)] | None = None
+    workload_identity: Annotated[str, StringConstraints(pattern=fields.IDENTITY)] | None = None
     """bucket: Google service account that may read it and that the namespace's pods act as."""
     snapshot: ExistingName | None = None
     """disk-copies: name of a VolumeSnapshot in the testnet's namespace; read-only disks are made from it."""

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
-from mina_infra.spec.models import Number, _Model
+from mina_infra.spec.fields import Number, _Model
 from mina_infra.spec.values import Duration, Size
 
 _NAMESPACES = r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$|^[a-z][a-z0-9-]{0,28}\*$"

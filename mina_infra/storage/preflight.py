@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mina_infra.spec import Issue, Provider, TestnetSpec
-from mina_infra.spec.models import Machines, Quota
+from mina_infra.spec.target import Machines, Quota
 from mina_infra.storage.classes import NoSuchDisk
 from mina_infra.storage.volumes import Volume, Volumes
 
