@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mina_infra.spec import Retention, Role, SpecError, TestnetSpec, parse
-from mina_infra.spec.models import _DNS_LABEL, NodeGroup, tag_version
+from mina_infra.spec.fields import DNS_LABEL
+from mina_infra.spec.models import NodeGroup, tag_version
 from mina_infra.spec.roles import ROLES, VOLUMES, Backing, VolumeKind
 from tests.spec.conftest import PEERS, IssuesOf
 
@@ -147,7 +148,7 @@ def test_what_the_patterns_say_is_shown_instead_of_the_patterns(document: dict[s
     assert "[a-z]" not in text
 
 
-@given(group=st.from_regex(_DNS_LABEL, fullmatch=True), count=st.integers(1, 500))
+@given(group=st.from_regex(DNS_LABEL, fullmatch=True), count=st.integers(1, 500))
 def test_every_name_that_a_node_may_get_leaves_room_for_its_claims(group: str, count: int) -> None:
     names = NodeGroup(role=Role.PLAIN, group=group, count=count).node_names()
     assert len(set(names)) == count
