@@ -104,10 +104,19 @@ class VolumeArgs(TypedDict):
 
 
 class SettingsArgs(TypedDict):
-    """What to change for one role or one node."""
+    """What to change for one role."""
 
     volumes: NotRequired[dict[str, VolumeArgs]]
     """Changes to volumes by kind."""
+
+
+class NodeSettingsArgs(TypedDict):
+    """What to change for one node."""
+
+    volumes: NotRequired[dict[str, VolumeArgs]]
+    """Changes to volumes by kind."""
+    paused: NotRequired[bool]
+    """Stop this node and keep its volumes; as its group when left out."""
 
 
 class ResourcesArgs(TypedDict):
@@ -147,8 +156,10 @@ class NodeGroupArgs(TypedDict):
     """Fixed identities in the order of the nodes; required for seeds."""
     volumes: NotRequired[dict[str, VolumeArgs]]
     """Changes to the volumes of this group, by kind."""
-    overrides: NotRequired[dict[str, SettingsArgs]]
+    overrides: NotRequired[dict[str, NodeSettingsArgs]]
     """Changes for single nodes, by their names."""
+    paused: NotRequired[bool]
+    """Stop these nodes and keep their volumes; as the testnet when left out."""
     resources: NotRequired[ResourcesArgs]
     """Requests of the main container."""
 
@@ -206,6 +217,8 @@ class TestnetArgs(TypedDict):
     """Made by a machine, such as a CI run: it must have a ttl and cannot keep its volumes. Default: false."""
     owner: NotRequired[str]
     """Who answers for it."""
+    paused: NotRequired[bool]
+    """Stop every node and keep everything else: volumes, Services, identities. Default: false."""
     genesis: GenesisArgs
     """The chain of this era."""
     volumes: NotRequired[dict[str, VolumeArgs]]

@@ -1,5 +1,6 @@
 """From planned objects to Pulumi resources: one call each, nothing decided here."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib.metadata import version
@@ -10,6 +11,7 @@ import pulumi
 
 from mina_infra.plan import PlannedObject, TestnetPlan, parse_document, plan_testnet
 from mina_infra.spec import TestnetSpec
+from mina_infra.spec.pause import PAUSED, from_variable, with_paused
 
 TESTNET = "mina-infra:index:Testnet"
 REGIONAL_STORAGE_CLASSES = "mina-infra:index:RegionalStorageClasses"
@@ -27,6 +29,8 @@ def plan_of(args: Mapping[str, Any]) -> TestnetPlan:
     root = Path(pulumi.runtime.get_root_directory() or ".")
     # Under Pulumi's mocks the root is a placeholder that exists nowhere.
     spec = parse_document(args, base=root if root.is_dir() else Path())
+    # Set by `mina-infra pause` for one run: nodes to stop beyond those that the document stops.
+    spec = with_paused(spec, from_variable(os.environ.get(PAUSED, "")))
     return _plan(spec.model_dump_json())
 
 

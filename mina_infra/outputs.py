@@ -30,6 +30,7 @@ class NodeOutput(_Model):
     container: str = Field(default="mina", description="The container that runs the node's main program")
     ports: dict[str, int] = Field(default_factory=dict, description="Container ports by name: graphql, p2p, ...")
     peer_id: str | None = Field(default=None, description="libp2p identity, where the spec fixes one")
+    paused: bool = Field(default=False, description="Stopped on purpose: it has no pod, its volumes are kept")
 
 
 class SeedOutput(_Model):
@@ -96,6 +97,14 @@ class OutputsDocument(_Model):
         value: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
         return value
 
+    def running(self) -> list[NodeOutput]:
+        """The nodes that should have a pod: all that are not paused."""
+        return [node for node in self.nodes if not node.paused]
+
+    def paused(self) -> list[NodeOutput]:
+        """The nodes that are stopped on purpose."""
+        return [node for node in self.nodes if node.paused]
+
     def daemons(self) -> list[NodeOutput]:
-        """The nodes that run a Mina daemon and so answer GraphQL."""
-        return [node for node in self.nodes if "graphql" in node.ports]
+        """The nodes that should run a Mina daemon and so answer GraphQL; paused ones do not."""
+        return [node for node in self.running() if "graphql" in node.ports]

@@ -56,7 +56,8 @@ class Session:
                     api, self.outputs.namespace, expected, self.reporter, deadline_s=self.deadline_s
                 )
             )
-        self.reporter.say("running", f"{len(expected)} nodes")
+        paused = len(self.outputs.paused())
+        self.reporter.say("running", f"{len(expected) - paused} nodes" + (f", {paused} paused" if paused else ""))
 
     def verify(self) -> Verdict:
         """Judge the network, waiting for one that still starts."""

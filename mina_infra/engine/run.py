@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -36,6 +36,7 @@ from mina_infra.engine.report import Report, Silent
 from mina_infra.engine.state import mend, outputs
 from mina_infra.errors import EngineError, MinaInfraError
 from mina_infra.outputs import OutputsDocument
+from mina_infra.spec.pause import PAUSED, to_variable, with_paused
 
 # An engine that is killed is told in one message of ours, not by the libraries that lose their connection to it.
 warnings.filterwarnings("ignore", message="Error in event stream")
@@ -87,19 +88,23 @@ class Preview:
         return summary
 
 
-def up(env: EngineEnvironment, report: Report | None = None) -> UpResult:
+def up(env: EngineEnvironment, report: Report | None = None, *, paused: Set[str] = frozenset()) -> UpResult:
     """Make the cluster what the stack file says. Raises SpecError, ClusterError or EngineError.
 
-    Does not wait for pods: see `mina_infra.engine.settle`.
+    `paused`: nodes that this run stops beyond those that the document stops; `spec.pause.ALL` for every one. The next
+    run without it starts them again. Does not wait for pods: see `mina_infra.engine.settle`.
     """
     report = report or Silent()
-    with changing(env, report):
+    with changing(env, report), pausing(env, paused):
         situation = asyncio.run(before_up(env, report))
         total = max(len(env.plan.objects()), len(situation.recorded.objects))
-        total += len(situation.recorded.objects) if situation.refresh else 0
+        # What a killed engine changed and did not record looks unchanged to the next one, which would leave it so.
+        refresh = situation.refresh or _unfinished(env).exists()
+        total += len(situation.recorded.objects) if refresh else 0
         with adopting(situation.adopt):
             run = _Run(env, report, total)
-            run.go(lambda stack, **common: stack.up(refresh=situation.refresh or None, **common))
+            with finishing(env, run):
+                run.go(lambda stack, **common: stack.up(refresh=refresh or None, **common))
     return UpResult(
         changes=run.progress.changes,
         seconds=run.seconds,
@@ -137,7 +142,7 @@ def refresh(env: EngineEnvironment, report: Report | None = None) -> RunResult:
     return RunResult(run.progress.changes, run.seconds)
 
 
-def preview(env: EngineEnvironment, report: Report | None = None) -> Preview:
+def preview(env: EngineEnvironment, report: Report | None = None, *, paused: Set[str] = frozenset()) -> Preview:
     """What `up` would do, as data; unchanged objects are listed too. Takes no lock and changes nothing.
 
     Raises EngineError when there is no digest at all, which is never the same as "no changes".
@@ -149,7 +154,8 @@ def preview(env: EngineEnvironment, report: Report | None = None) -> Preview:
     run = _Run(env, report, total, {"preview": ["--show-sames"]})
     failure: MinaInfraError | None = None
     try:
-        run.go(lambda stack, **common: stack.preview(json=True, **common))
+        with pausing(env, paused):
+            run.go(lambda stack, **common: stack.preview(json=True, **common))
     except EngineError as error:
         failure = error
     finally:
@@ -174,6 +180,24 @@ def changing(env: EngineEnvironment, report: Report) -> Iterator[None]:
             end_leftovers(env.lock, grace_s=1.0)
 
 
+def _unfinished(env: EngineEnvironment) -> Path:
+    """A file that stands as long as the record may be behind the cluster: a run is under way, or was killed."""
+    return env.lock.with_suffix(".unfinished")
+
+
+@contextmanager
+def finishing(env: EngineEnvironment, run: _Run) -> Iterator[None]:
+    """Leave a trace of this run unless its engine lives to write its state."""
+    _unfinished(env).touch()
+    try:
+        yield
+    except EngineError:
+        if not run.killed:
+            _unfinished(env).unlink(missing_ok=True)
+        raise
+    _unfinished(env).unlink(missing_ok=True)
+
+
 @contextmanager
 def adopting(wanted: bool) -> Iterator[None]:
     """Tell the program, which runs in this process, to let its provider take over what exists."""
@@ -185,6 +209,20 @@ def adopting(wanted: bool) -> Iterator[None]:
         yield
     finally:
         del os.environ[ADOPT]
+
+
+@contextmanager
+def pausing(env: EngineEnvironment, nodes: Set[str]) -> Iterator[None]:
+    """Tell the program, which runs in this process, which nodes to stop. Raises SpecError for unknown ones."""
+    if not nodes:
+        yield
+        return
+    with_paused(env.plan.spec, nodes)
+    os.environ[PAUSED] = to_variable(nodes)
+    try:
+        yield
+    finally:
+        del os.environ[PAUSED]
 
 
 class _Stack(auto.Stack):
@@ -212,6 +250,11 @@ class _Run:
         self._report = report
         self._command = EngineCommand(env, more)
         self._program = Program(env.project)
+
+    @property
+    def killed(self) -> bool:
+        """Whether the engine was killed, and so did not write what it had done."""
+        return self._command.finished is not None and self._command.finished.code < 0
 
     @property
     def printed(self) -> str:

@@ -48,8 +48,16 @@ class Scene:
             by_name[event.object["metadata"]["name"]] = event.object
 
     def missing(self, expected: Iterable[str]) -> list[str]:
-        """The expected nodes whose Deployment does not run as declared."""
-        return [name for name in expected if not is_running(self.deployments.get(name))]
+        """The expected nodes whose Deployment does not run as declared, or is paused and still has a pod."""
+        left = {(pod["metadata"].get("labels") or {}).get("app") for pod in self.pods.values()}
+        return [
+            name
+            for name in expected
+            if not is_running(self.deployments.get(name)) or (self._is_paused(name) and name in left)
+        ]
+
+    def _is_paused(self, node: str) -> bool:
+        return node in self.deployments and self.deployments[node]["spec"].get("replicas", 1) == 0
 
     def why(self, node: str) -> str:
         """What a node that does not run is waiting for."""
@@ -81,7 +89,9 @@ class Scene:
             return "listing the testnet's objects"
         missing = self.missing(names)
         bound = sum(1 for name in self.claims if self._is_bound(name))
-        text = f"{len(names) - len(missing)}/{len(names)} nodes run, {bound}/{len(self.claims)} claims bound"
+        paused = sum(1 for name in names if name not in missing and self._is_paused(name))
+        text = f"{len(names) - len(missing) - paused}/{len(names)} nodes run, {bound}/{len(self.claims)} claims bound"
+        text += f", {paused} paused" if paused else ""
         if missing:
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             text += f"   waiting for {missing[0]}{more}: {self.why(missing[0])}"

@@ -62,18 +62,28 @@ class Criteria:
 def criteria_of(outputs: OutputsDocument) -> Criteria:
     """The criteria of a deployed network.
 
-    Online stake is what its block producers hold; producers without a declared stake are taken to hold all of it.
+    Online stake is what its block producers hold that are not paused; producers without a declared stake are taken to
+    hold all of it.
     """
-    percent = sum(node.stake for node in outputs.nodes if node.role == "block-producer")
     limits = outputs.thresholds
     return Criteria(
         slot_ms=outputs.chain.slot_ms,
         k=outputs.chain.k,
         active_slots=outputs.chain.active_slots,
-        online_stake=min(percent, 100.0) / 100 if percent > 0 else 1.0,
+        online_stake=_online_stake(outputs),
         behind_blocks=limits.behind_blocks,
         synced_share=limits.synced_share,
         fork_depth=limits.fork_depth,
         production_window=limits.production_window,
         production_error=limits.production_error,
     )
+
+
+def _online_stake(outputs: OutputsDocument) -> float:
+    producers = [node for node in outputs.nodes if node.role == "block-producer"]
+    running = [node for node in producers if not node.paused]
+    if producers and not running:
+        return 0.0
+    if not any(node.stake for node in producers):
+        return 1.0
+    return min(sum(node.stake for node in running), 100.0) / 100

@@ -31,7 +31,10 @@ def last_line(verdict: Verdict) -> str:
     words += [f"{counts[State.FAIL]} failed"] * bool(counts[State.FAIL])
     words += [f"{counts[State.UNKNOWN]} could not tell"] * bool(counts[State.UNKNOWN])
     seconds = (verdict.ended - verdict.started).total_seconds()
-    return f"{verdict.testnet}: {verdict.health}, {', '.join(words)}, {len(verdict.nodes)} nodes, in {seconds:.0f} s"
+    health = f"{verdict.health}: paused" if verdict.paused and verdict.health is Health.UNKNOWN else verdict.health
+    paused = sum(node.paused for node in verdict.nodes)
+    nodes = f"{len(verdict.nodes)} nodes" + (f" ({paused} paused)" if paused else "")
+    return f"{verdict.testnet}: {health}, {', '.join(words)}, {nodes}, in {seconds:.0f} s"
 
 
 def _finding_lines(finding: Finding) -> list[str]:
@@ -93,6 +96,7 @@ def json_value(verdict: Verdict) -> dict[str, Any]:
                 "height": node.height,
                 "peers": node.peers,
                 "peerId": node.peer_id,
+                "paused": node.paused,
             }
             for node in verdict.nodes
         ],

@@ -38,6 +38,7 @@ class NodeSight:
     height: int | None = None
     peers: int | None = None
     peer_id: str | None = None
+    paused: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class Verdict:
     @property
     def health(self) -> Health:
         return health_of(self.findings)
+
+    @property
+    def paused(self) -> bool:
+        """Whether all its nodes are stopped on purpose, so that nobody can tell."""
+        return bool(self.nodes) and all(node.paused for node in self.nodes)
 
     @property
     def healthy(self) -> bool:
@@ -114,7 +120,7 @@ def _nodes(evidence: Evidence) -> tuple[NodeSight, ...]:
     sights = []
     for node in evidence.outputs.nodes:
         if node.name not in daemons or survey is None:
-            sights.append(NodeSight(node.name, node.role, node.name in daemons))
+            sights.append(NodeSight(node.name, node.role, node.name in daemons, paused=node.paused))
         else:
             sights.append(_daemon(node.name, node.role, survey))
     return tuple(sights)

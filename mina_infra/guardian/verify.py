@@ -75,6 +75,8 @@ async def verify(
         confirmed = failed & failed_before
         unconfirmed = failed - failed_before
         done = health_of(findings) is Health.HEALTHY or bool(confirmed) or elapsed >= deadline_s
+        # Where something is paused, what is open may be so for good: nobody waits for that.
+        done = done or not any(each.settling for each in findings if each.state is not State.PASS)
         # The last look of all may not accuse on its own: one more sweep confirms or clears.
         if done and not (unconfirmed and not confirmed):
             return verdict_of(evidence, findings, server=cluster.server, started=started, sweeps=sweeps)

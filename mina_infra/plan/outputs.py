@@ -27,7 +27,7 @@ def document(common: Common, groups: Iterable[GroupPlan]) -> OutputsDocument:
         testnet=spec.name,
         era=spec.era,
         namespace=spec.namespace,
-        nodes=[_node(node, deployments[node.name]) for node in members],
+        nodes=[_node(spec, node, deployments[node.name]) for node in members],
         seeds=[_seed(spec, node) for node in members if node.role is Role.SEED],
         claims=[_claim(spec, claimed) for claimed in common.volumes.all()],
         images=_images(spec),
@@ -37,7 +37,7 @@ def document(common: Common, groups: Iterable[GroupPlan]) -> OutputsDocument:
     )
 
 
-def _node(node: Node, deployment: Manifest) -> NodeOutput:
+def _node(spec: TestnetSpec, node: Node, deployment: Manifest) -> NodeOutput:
     pod = deployment["spec"]["template"]["spec"]
     containers = [*pod.get("initContainers", ()), *pod["containers"]]
     numbers = {port["name"]: port["containerPort"] for each in containers for port in each.get("ports", ())}
@@ -49,6 +49,7 @@ def _node(node: Node, deployment: Manifest) -> NodeOutput:
         container=pod["containers"][0]["name"],
         ports={ports.SHORT_NAMES[name]: number for name, number in numbers.items() if name in ports.SHORT_NAMES},
         peer_id=node.identity.peer_id if node.identity else None,
+        paused=spec.is_paused(node.group, node.name),
     )
 
 

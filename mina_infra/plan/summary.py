@@ -69,6 +69,7 @@ class Summary:
     replication: str
     retention: str
     nodes: int
+    paused: int
     objects: int
     gib: int
     usd: float | None
@@ -100,6 +101,7 @@ def summarize(plan: TestnetPlan) -> Summary:
         replication=spec.target.replication,
         retention=spec.retention.value,
         nodes=sum(group.count for group in spec.nodes),
+        paused=len(spec.paused_nodes()),
         objects=len(plan.objects()),
         gib=sum(row.gib for row in rows),
         usd=estimate.usd,
@@ -154,7 +156,8 @@ def _secret_rows(plan: TestnetPlan) -> Iterable[SecretRow]:
 def headline(summary: Summary) -> str:
     """`200 nodes (2 seed, ...), 375 objects, 436 GiB, 77.12 USD/month`."""
     roles = ", ".join(f"{count} {role}" for role, count in summary.roles().items())
-    return f"{summary.nodes} nodes ({roles}), {summary.objects} objects, {summary.gib} GiB, {money(summary)}"
+    paused = f", {summary.paused} of them paused" if summary.paused else ""
+    return f"{summary.nodes} nodes ({roles}{paused}), {summary.objects} objects, {summary.gib} GiB, {money(summary)}"
 
 
 def money(summary: Summary) -> str:

@@ -49,7 +49,10 @@ def main_resources(node: Node, cpu: str, memory: str) -> Manifest:
 
 
 def deployment(common: Common, node: Node, workload: Workload, after: tuple[str, ...]) -> PlannedObject:
-    """One node: one pod, replaced only when the old one is gone, since two would fight over key, lock and volume."""
+    """One node: one pod, replaced only when the old one is gone, since two would fight over key, lock and volume.
+
+    A paused node has no pod; everything else of it stays as it is, so that it wakes up as it fell asleep.
+    """
     spec = common.spec
     own = labels.of_pod(spec, node, common.version)
     template = {"metadata": _pod_metadata(own, workload), "spec": _pod_spec(workload)}
@@ -63,7 +66,7 @@ def deployment(common: Common, node: Node, workload: Workload, after: tuple[str,
             "annotations": dict(SKIP_AWAIT),
         },
         "spec": {
-            "replicas": 1,
+            "replicas": 0 if spec.is_paused(node.group, node.name) else 1,
             "revisionHistoryLimit": 2,
             "strategy": {"type": "Recreate"},
             "selector": {"matchLabels": labels.identity(spec, node)},

@@ -26,13 +26,16 @@ class Seed:
 
 
 def seed_list(outputs: OutputsDocument) -> list[Seed]:
-    """All seeds, sorted by multiaddress, each address once.
+    """All seeds that are not paused, sorted by multiaddress, each address once.
 
     Raises MultiaddressError for an address that no daemon could dial, PublishRefusedError for one that contradicts
     itself.
     """
     seeds: dict[Multiaddress, Seed] = {}
+    paused = {node.name for node in outputs.paused()}
     for output in outputs.seeds:
+        if output.name in paused:
+            continue
         address = Multiaddress.parse(output.multiaddress)
         parts = Multiaddress(output.host, output.port, output.peer_id)
         if address != parts:

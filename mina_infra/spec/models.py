@@ -89,10 +89,17 @@ class VolumeOverride(_Model):
 
 
 class Settings(_Model):
-    """What to change for one role or one node."""
+    """What to change for one role."""
 
     volumes: dict[VolumeKind, VolumeOverride] = Field(default_factory=dict)
     """Changes to volumes by kind."""
+
+
+class NodeSettings(Settings):
+    """What to change for one node."""
+
+    paused: bool | None = None
+    """Stop this node and keep its volumes, or run it although its group is paused; as its group when left out."""
 
 
 class Resources(_Model):
@@ -132,8 +139,11 @@ class NodeGroup(_Model):
     """Fixed identities, in the order of the nodes; required for seeds."""
     volumes: dict[VolumeKind, VolumeOverride] = Field(default_factory=dict)
     """Changes to the volumes of this group."""
-    overrides: dict[str, Settings] = Field(default_factory=dict)
+    overrides: dict[str, NodeSettings] = Field(default_factory=dict)
     """Changes for single nodes, by their names: {whale-3: {volumes: {runtime-state: {size: 8Gi}}}}."""
+    paused: bool | None = None
+    """Stop these nodes and keep their volumes, or run them although the testnet is paused; as the testnet when left
+    out."""
     resources: Resources = Resources()
     """Requests of the main container; the role's default when left out."""
 
@@ -210,6 +220,8 @@ class TestnetSpec(_Model):
     """Made by a machine, such as a CI run: it must have a ttl and cannot keep its volumes."""
     owner: str | None = None
     """Who answers for it; an annotation on the namespace."""
+    paused: bool = False
+    """Stop every node and keep everything else: volumes, Services, identities. Groups and nodes may say otherwise."""
     genesis: Genesis
     """The chain of this era."""
     volumes: dict[VolumeKind, VolumeOverride] = Field(default_factory=dict)
@@ -231,6 +243,16 @@ class TestnetSpec(_Model):
     @property
     def namespace(self) -> str:
         return self.name
+
+    def is_paused(self, group: NodeGroup, node: str) -> bool:
+        """Whether a node is stopped: the node's own word before its group's, that before the testnet's."""
+        own = group.overrides.get(node)
+        said = (own.paused if own else None, group.paused)
+        return next((word for word in said if word is not None), self.paused)
+
+    def paused_nodes(self) -> frozenset[str]:
+        """The names of all nodes that are stopped."""
+        return frozenset(name for group in self.nodes for name in group.node_names() if self.is_paused(group, name))
 
     def groups_of(self, role: Role) -> tuple[NodeGroup, ...]:
         return tuple(group for group in self.nodes if group.role == role)

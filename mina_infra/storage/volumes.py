@@ -56,7 +56,7 @@ class Volumes:
 
     def own(self, group: NodeGroup, node: str | None = None) -> tuple[Volume, ...]:
         """What one node of the group has for itself; without `node`: what those have that are not changed singly."""
-        if node in group.overrides:
+        if node in group.overrides and group.overrides[node].volumes:
             return self._own(group, node)
         if group.name not in self._of_group:
             self._of_group[group.name] = self._own(group, None)

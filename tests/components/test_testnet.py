@@ -13,6 +13,7 @@ from components import Testnet
 from mina_infra.outputs import OutputsDocument
 from mina_infra.plan import PlannedObject, TestnetPlan, parse_document, plan_testnet
 from mina_infra.spec import SpecError
+from mina_infra.spec.pause import PAUSED
 from tests.components.conftest import ROOT, STACKS, document_of
 from tests.components.recording import Recording, Registration, kept_by, provider, record
 
@@ -260,3 +261,16 @@ def test_a_changed_runtime_config_is_seen_within_one_process(document: Any, tmp_
     first = config_map()
     config.write_text('{"genesis": {"genesis_state_timestamp": "2026-01-02T00:00:00Z"}}')
     assert config_map() != first
+
+
+def test_a_run_may_stop_nodes_that_the_document_lets_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`mina-infra pause` hands their names over; every component of the testnet sees them."""
+    monkeypatch.setenv(PAUSED, "whale-1")
+    recording = deploy(document_of("local"))
+    replicas = {
+        each.inputs["metadata"]["name"]: each.inputs["spec"]["replicas"]
+        for each in recording.objects
+        if each.inputs["kind"] == "Deployment"
+    }
+    assert {name for name, count in replicas.items() if count == 0} == {"whale-1"}
+    assert len(replicas) > 1

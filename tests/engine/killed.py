@@ -1,7 +1,7 @@
-"""A run that is stopped at an exact point: `python -m tests.engine.killed up|destroy VICTIM N STATE PROJECT STACK`.
+"""A run stopped at an exact point: `python -m tests.engine.killed OPERATION VICTIM N STATE PROJECT STACK [NODES]`.
 
 After N finished objects the run itself (VICTIM `run`) or only the engine below it (`engine`) gets SIGKILL, or the run
-gets a Ctrl-C (`ctrl-c`).
+gets a Ctrl-C (`ctrl-c`). Nodes after the stack are paused by an `up`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from mina_infra.engine.process import leftovers
 from mina_infra.engine.progress import Progress
 from mina_infra.errors import EngineError
 from mina_infra.local.control_plane import EmbeddedCluster
+from mina_infra.spec.pause import from_variable
 from tests.engine.testnets import environment
 
 CODES = {"run": -signal.SIGKILL, "engine": 99, "ctrl-c": 130}
 """How the process ends, by victim: 99 is a run whose engine was killed and that said so."""
 
 
-def main(operation: str, victim: str, point: int, state: Path, project: Path, stack: str) -> int:
+def main(operation: str, victim: str, point: int, state: Path, project: Path, stack: str, nodes: str = "") -> int:
     name = state.name
     cluster = EmbeddedCluster(name, state, state / "kubeconfig", f"kwok-{name}", server="")
     env = environment(cluster, project, stack)
@@ -42,7 +43,7 @@ def main(operation: str, victim: str, point: int, state: Path, project: Path, st
 
     Progress.see = see_and_kill  # type: ignore[method-assign]
     try:
-        getattr(run, operation)(env)
+        getattr(run, operation)(env, **({"paused": from_variable(nodes)} if nodes else {}))
     except EngineError as error:
         return CODES["engine"] if "was killed" in str(error) else print(error) or 1
     except KeyboardInterrupt:
@@ -51,4 +52,4 @@ def main(operation: str, victim: str, point: int, state: Path, project: Path, st
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]), Path(sys.argv[5]), sys.argv[6]))
+    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]), Path(sys.argv[5]), *sys.argv[6:]))

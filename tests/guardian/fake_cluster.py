@@ -52,6 +52,7 @@ class FakeCluster:
     extra_deployments: set[str] = field(default_factory=set)
     pending_claims: set[str] = field(default_factory=set)
     strangers: dict[str, SimulatedNetwork] = field(default_factory=dict)
+    paused: set[str] = field(default_factory=set)
     blind_to: set[str] = field(default_factory=set)
     labels: Mapping[str, str] | None = field(
         default_factory=lambda: {"app.kubernetes.io/managed-by": "mina-infra", "testnet": "testnet"}
@@ -62,7 +63,7 @@ class FakeCluster:
 
     async def pods(self) -> list[Pod]:
         self._see("pods")
-        names = [name for name in self.network.names if name not in self.without_deployment]
+        names = [name for name in self.network.names if name not in self.without_deployment | self.paused]
         return [self._pod(name) for name in names]
 
     def _pod(self, name: str) -> Pod:
@@ -77,7 +78,8 @@ class FakeCluster:
     async def deployments(self) -> list[Deployment]:
         self._see("deployments")
         names = [name for name in self.network.names if name not in self.without_deployment]
-        return [Deployment(name, name, 1, {"app": name}) for name in [*names, *sorted(self.extra_deployments)]]
+        names += sorted(self.extra_deployments)
+        return [Deployment(name, name, int(name not in self.paused), {"app": name}) for name in names]
 
     async def claims(self) -> list[Claim]:
         self._see("claims")

@@ -25,6 +25,7 @@ DOCUMENT: dict[str, Any] = {
     "ttl": "72h",
     "automated": True,
     "owner": "me",
+    "paused": True,
     "genesis": {"runtimeConfig": "daemon.json", "ledger": {"image": f"ledger@sha256:{'0' * 64}"}},
     "volumes": {"runtime-state": {"type": "ssd", "size": "4Gi"}},
     "roles": {"archive": {"volumes": {"postgres-state": {"retention": "retain"}}}},
@@ -40,7 +41,8 @@ DOCUMENT: dict[str, Any] = {
         {
             "role": "archive",
             "volumes": {"postgres-state": {"size": "16Gi"}},
-            "overrides": {"archive-1": {"volumes": {"runtime-state": {"storageClass": "premium"}}}},
+            "overrides": {"archive-1": {"volumes": {"runtime-state": {"storageClass": "premium"}}, "paused": True}},
+            "paused": False,
         },
     ],
     "thresholds": {"forkDepth": 5},

@@ -23,7 +23,21 @@ CHECKS: tuple[tuple[CheckInfo, Look], ...] = (
 
 def judge_all(evidence: Evidence) -> tuple[Finding, ...]:
     """One finding for each check; UNKNOWN where something that it needs could not be looked at."""
+    if evidence.outputs.nodes and not evidence.outputs.running():
+        return tuple(_paused(check, look, evidence) for check, look in CHECKS)
     return tuple(_judge(check, look, evidence) for check, look in CHECKS)
+
+
+def _paused(check: CheckInfo, look: Look, evidence: Evidence) -> Finding:
+    """Of a testnet that is paused as a whole: what is kept is judged; nobody can tell how the rest would do."""
+    if check.name in (inventory.CHECK.name, claims.CHECK.name):
+        return _judge(check, look, evidence)
+    return Finding(
+        check=check.name,
+        state=State.UNKNOWN,
+        summary=f"paused: all {len(evidence.outputs.nodes)} nodes are stopped on purpose",
+        action="`mina-infra resume` starts them",
+    )
 
 
 def _judge(check: CheckInfo, look: Look, evidence: Evidence) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from mina_infra.cluster.objects import Claim
 from mina_infra.guardian.evidence import Evidence
@@ -22,27 +22,30 @@ _GIB = 2**30
 def look(evidence: Evidence) -> Finding:
     """Judge what was gathered."""
     assert isinstance(evidence.claims, list)
-    return judge(evidence.outputs.claims, evidence.claims)
+    paused = {node.name for node in evidence.outputs.paused()}
+    return judge(evidence.outputs.claims, evidence.claims, paused)
 
 
-def judge(expected: Sequence[ClaimOutput], claims: Sequence[Claim]) -> Finding:
+def judge(expected: Sequence[ClaimOutput], claims: Sequence[Claim], paused: Set[str] = frozenset()) -> Finding:
     """Each expected claim exists, is Bound, and has its class, access mode and at least its size.
 
     A claim that is not Bound may still be (WaitForFirstConsumer); a lost volume or another shape will not mend itself.
+    That of a `paused` node waits for its pod: what waiting would mend is expected of it only when the node runs.
     """
     live = {claim.name: claim for claim in claims}
     rows: list[Row] = []
     hard = 0
     for want in expected:
         problem, waits = _problem(want, live.get(want.name))
-        if problem:
+        if problem and not (waits and want.node in paused):
             rows.append({"node": want.node, "claim": want.name, "found": problem})
             hard += not waits
     extra = sorted(live.keys() - {want.name for want in expected})
     return Finding(
         check=CHECK.name,
         state=State.FAIL if rows else State.PASS,
-        summary=f"{len(expected) - len(rows)} of {len(expected)} claims are bound as planned",
+        summary=f"{len(expected) - len(rows)} of {len(expected)} claims are "
+        + ("as planned" if paused else "bound as planned"),
         expected=f"{len(expected)} claims Bound, with the class, size and mode of the plan",
         seen=some([f"{row['claim']} ({row['found']})" for row in rows], 3),
         action="kubectl describe pvc shows the provisioner's events" if rows else "",

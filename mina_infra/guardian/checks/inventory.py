@@ -27,30 +27,45 @@ def look(evidence: Evidence) -> Finding:
 def judge(expected: Sequence[NodeOutput], deployments: Sequence[Deployment], pods: Sequence[Pod]) -> Finding:
     """A node without a Deployment, or scaled to zero, is a failure; anything that was not expected is reported.
 
-    A Deployment without a pod is a matter of the check `pods`.
+    A paused node has its Deployment, scaled to zero. A Deployment without a pod is a matter of the check `pods`.
     """
     names = {node.name for node in expected}
+    paused = {node.name for node in expected if node.paused}
     scale = {deployment.node: deployment.replicas for deployment in deployments}
     missing = sorted(names - scale.keys())
-    stopped = sorted(name for name in names & scale.keys() if scale[name] == 0)
+    stopped = sorted(name for name in (names - paused) & scale.keys() if scale[name] == 0)
+    awake = sorted(name for name in paused & scale.keys() if scale[name] > 0)
     extra = sorted((scale.keys() | {pod.node for pod in pods if _is_daemon(pod)}) - names - {""})
     rows: list[Row] = [{"node": name, "found": "no Deployment"} for name in missing]
     rows += [{"node": name, "found": "scaled to 0"} for name in stopped]
-    warnings = (f"not in the outputs document: {some(extra)}",) if extra else ()
+    rows += [{"node": name, "found": "runs, but is paused"} for name in awake]
+    told = [f"not in the outputs document: {some(extra)}"] * bool(extra)
+    warnings = (*told, *[f"paused, nothing is expected of them: {some(sorted(paused))}"] * bool(paused))
     if not expected:
         return Finding(CHECK.name, State.UNKNOWN, "the outputs document expects no nodes at all", warnings=warnings)
-    bad = len(missing) + len(stopped)
+    bad = len(rows)
     return Finding(
         check=CHECK.name,
         state=State.FAIL if bad else State.PASS,
-        summary=f"{len(names) - bad} of {len(names)} nodes exist",
-        expected=f"{len(names)} Deployments with one replica",
-        seen=", ".join([f"{len(missing)} missing"] * bool(missing) + [f"{len(stopped)} scaled to 0"] * bool(stopped)),
+        summary=f"{len(names) - bad} of {len(names)} nodes exist" + (f", {len(paused)} paused" if paused else ""),
+        expected=f"{len(names)} Deployments with one replica" + (", none for those paused" if paused else ""),
+        seen=_seen(missing, stopped, awake),
         action="run `mina-infra up` again: it creates what is missing and keeps the volumes" if bad else "",
         evidence=tuple(rows),
         warnings=warnings,
-        figures={"expected": len(names), "missing": len(missing), "stopped": len(stopped), "extra": len(extra)},
+        figures={
+            "expected": len(names),
+            "missing": len(missing),
+            "stopped": len(stopped),
+            "paused": len(paused),
+            "extra": len(extra),
+        },
     )
+
+
+def _seen(missing: Sequence[str], stopped: Sequence[str], awake: Sequence[str]) -> str:
+    counts = ((missing, "missing"), (stopped, "scaled to 0"), (awake, "paused and yet running"))
+    return ", ".join(f"{len(names)} {words}" for names, words in counts if names)
 
 
 def _is_daemon(pod: Pod) -> bool:

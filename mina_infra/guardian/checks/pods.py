@@ -26,11 +26,11 @@ _CRASHES = 5
 def look(evidence: Evidence) -> Finding:
     """Judge what was gathered."""
     assert isinstance(evidence.pods, list)
-    return judge(evidence.outputs.nodes, evidence.pods)
+    return judge(evidence.outputs.running(), evidence.pods)
 
 
 def judge(expected: Sequence[NodeOutput], pods: Sequence[Pod]) -> Finding:
-    """Every expected node has a pod that runs and is ready. Restarts in the past are warnings."""
+    """Every node that is not paused has a pod that runs and is ready. Restarts in the past are warnings."""
     current = newest_pods(pods)
     rows: list[Row] = []
     hopeless = False

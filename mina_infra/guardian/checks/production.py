@@ -49,6 +49,8 @@ def look(evidence: Evidence) -> Finding:
     """Judge what was gathered."""
     assert isinstance(evidence.survey, Survey)
     survey, criteria = evidence.survey, evidence.criteria
+    if criteria.online_stake <= 0:
+        return Finding(CHECK.name, State.UNKNOWN, "paused: no running block producer holds stake", silent=survey.silent)
     chain = survey.reference_chain
     if chain is None:
         return Finding(CHECK.name, State.UNKNOWN, "no daemon has a synced chain", silent=survey.silent, settling=True)
