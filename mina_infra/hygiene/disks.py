@@ -15,7 +15,7 @@ from typing import Any
 from mina_infra.errors import MinaInfraError
 from mina_infra.hygiene.orphans import Orphan, is_our_claim
 from mina_infra.spec import Provider
-from mina_infra.storage.cost import price
+from mina_infra.storage.prices import usd_a_month
 
 CLUSTER_LABEL = "goog-k8s-cluster-name"
 _MADE_FOR = "kubernetes.io/created-for"
@@ -69,8 +69,7 @@ def command(disk: Mapping[str, Any]) -> str:
 def _usd(disk: Mapping[str, Any], gib: int) -> float | None:
     region = _last(disk.get("region")) or _last(disk.get("zone")).rpartition("-")[0]
     product = _last(disk.get("type"))
-    each = price(Provider.GKE, region, product if disk.get("zone") else f"regional-{product}")
-    return None if each is None else gib * each
+    return usd_a_month(Provider.GKE, region, product if disk.get("zone") else f"regional-{product}", gib)
 
 
 def _last(url: Any) -> str:

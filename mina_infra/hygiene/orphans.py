@@ -15,20 +15,16 @@ from typing import Any
 from mina_infra.plan import TestnetPlan, labels
 from mina_infra.spec import Provider, VolumeKind
 from mina_infra.spec.values import Size
-from mina_infra.storage.cost import price
+from mina_infra.storage.prices import usd_a_month
+from mina_infra.storage.products import product_of
 
 Manifest = Mapping[str, Any]
 Claim = tuple[str, str]
 """Namespace and name."""
 
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
-_PROVIDERS = {
-    "pd.csi.storage.gke.io": Provider.GKE,
-    "filestore.csi.storage.gke.io": Provider.GKE,
-    "ebs.csi.aws.com": Provider.EKS,
-    "disk.csi.azure.com": Provider.AKS,
-    "local.mina-infra": Provider.LOCAL,
-}
+LOCAL = "local.mina-infra"
+REGION = "topology.kubernetes.io/region"
 _OUR_CLAIM = re.compile(rf"(.+-)?({'|'.join(kind.value for kind in VolumeKind)})-e\d+")
 
 
@@ -52,6 +48,22 @@ class Contents:
     volumes: tuple[Manifest, ...] = ()
     classes: tuple[Manifest, ...] = ()
     pods: tuple[Manifest, ...] = ()
+    deployments: tuple[Manifest, ...] = ()
+    machines: tuple[Manifest, ...] = ()
+
+    @property
+    def region(self) -> str | None:
+        """The region that the machines say they are in; None where they say none or several."""
+        said = {(each["metadata"].get("labels") or {}).get(REGION) for each in self.machines}
+        return said.pop() if len(said) == 1 else None
+
+    def product(self, of: Manifest) -> tuple[Provider, str] | None:
+        """What a claim or volume is billed as, by its class; None where the class is gone or its driver not known."""
+        if (of["metadata"].get("annotations") or {}).get(PROVISIONED_BY) == LOCAL:
+            return Provider.LOCAL, "local"
+        name = of["spec"].get("storageClassName")
+        found = next((each for each in self.classes if each["metadata"]["name"] == name), None)
+        return product_of(found) if found else None
 
 
 @dataclass(frozen=True)
@@ -80,7 +92,7 @@ def owners(plans: Iterable[TestnetPlan], recorded: Iterable[Claim], *, whole: bo
                 claims.add((namespace, manifest["metadata"]["name"]))
                 volumes |= {manifest["spec"]["volumeName"]} if manifest["spec"].get("volumeName") else set()
             elif manifest["kind"] in ("Deployment", "Job"):
-                claims |= _mounted(namespace, manifest["spec"]["template"]["spec"])
+                claims |= claims_of_pod(namespace, manifest["spec"]["template"]["spec"])
     return Owners(
         frozenset(plan.spec.namespace for plan in found),
         frozenset(claims),
@@ -90,7 +102,7 @@ def owners(plans: Iterable[TestnetPlan], recorded: Iterable[Claim], *, whole: bo
     )
 
 
-def _mounted(namespace: str, pod: Manifest) -> set[Claim]:
+def claims_of_pod(namespace: str, pod: Manifest) -> set[Claim]:
     sources = (each.get("persistentVolumeClaim") for each in pod.get("volumes") or ())
     return {(namespace, source["claimName"]) for source in sources if source}
 
@@ -108,14 +120,14 @@ def judge(contents: Contents, known: Owners) -> tuple[Orphan, ...]:
 
 def _claims(contents: Contents, known: Owners) -> Iterator[Orphan]:
     mounted = {
-        claim for pod in contents.pods for claim in _mounted(pod["metadata"]["namespace"], pod.get("spec") or {})
+        claim for pod in contents.pods for claim in claims_of_pod(pod["metadata"]["namespace"], pod.get("spec") or {})
     }
     for claim in contents.claims:
         metadata = claim["metadata"]
         key = (metadata["namespace"], metadata["name"])
-        if not _labelled(claim) or key in known.claims or key in mounted or "deletionTimestamp" in metadata:
+        if not is_labelled(claim) or key in known.claims or key in mounted or "deletionTimestamp" in metadata:
             continue
-        gib = _gib(claim["spec"]["resources"]["requests"]["storage"])
+        gib = gib_of(claim["spec"]["resources"]["requests"]["storage"])
         row = Orphan("claim", "/".join(key), gib, _usd(contents, known, claim, gib), "", manifest=claim)
         if key[0] in known.testnets:
             yield replace(row, reason="its stack neither plans it nor has it on record")
@@ -129,9 +141,9 @@ def _volumes(contents: Contents, known: Owners) -> Iterator[Orphan]:
         phase = (volume.get("status") or {}).get("phase")
         reference = volume["spec"].get("claimRef") or {}
         name, namespace = volume["metadata"]["name"], reference.get("namespace", "")
-        if phase not in ("Released", "Available", "Failed") or name in known.volumes or not _ours(volume, contents):
+        if phase not in ("Released", "Available", "Failed") or name in known.volumes or not is_ours(volume, contents):
             continue
-        gib = _gib(volume["spec"]["capacity"]["storage"])
+        gib = gib_of(volume["spec"]["capacity"]["storage"])
         row = Orphan("volume", name, gib, _usd(contents, known, volume, gib), "", manifest=volume)
         of = f"{phase}, of {namespace}/{reference.get('name')}" if reference else f"{phase}, of no claim"
         if (namespace, reference.get("name", "")) in known.claims:
@@ -144,37 +156,28 @@ def _volumes(contents: Contents, known: Owners) -> Iterator[Orphan]:
             yield replace(row, reason=f"{of}; the namespace is gone")
 
 
-def _labelled(manifest: Manifest) -> bool:
+def is_labelled(manifest: Manifest) -> bool:
     return bool((manifest["metadata"].get("labels") or {}).get(labels.MANAGED_BY) == "mina-infra")
 
 
-def _ours(volume: Manifest, contents: Contents) -> bool:
+def is_ours(volume: Manifest, contents: Contents) -> bool:
     """Provisioners give volumes none of our labels; their class or their claim's name tells."""
-    own = {each["metadata"]["name"] for each in contents.classes if _labelled(each)}
+    own = {each["metadata"]["name"] for each in contents.classes if is_labelled(each)}
     name = (volume["spec"].get("claimRef") or {}).get("name", "")
-    return _labelled(volume) or volume["spec"].get("storageClassName") in own or _OUR_CLAIM.fullmatch(name) is not None
+    return (
+        is_labelled(volume) or volume["spec"].get("storageClassName") in own or _OUR_CLAIM.fullmatch(name) is not None
+    )
 
 
 def _usd(contents: Contents, known: Owners, of: Manifest, gib: int) -> float | None:
-    """A month of it. Not known where its class is gone, the price table has no entry, or regions differ."""
-    name = of["spec"].get("storageClassName")
-    found = next((each for each in contents.classes if each["metadata"]["name"] == name), None)
-    provider = _PROVIDERS.get((found or {}).get("provisioner", ""))
-    if (
-        provider is Provider.LOCAL
-        or (of["metadata"].get("annotations") or {}).get(PROVISIONED_BY) == "local.mina-infra"
-    ):
-        return 0.0
-    if found is None or provider is None or len(known.regions) != 1:
-        return None
-    parameters = found.get("parameters") or {}
-    product = parameters.get("type") or parameters.get("skuName") or ""
-    regional = "regional-" if parameters.get("replication-type") == "regional-pd" else ""
-    each = price(provider, next(iter(known.regions)), regional + product)
-    return None if each is None else gib * each
+    """A month of it. Not known where its class is gone, no price list has it, or the region cannot be told."""
+    found = contents.product(of)
+    region = contents.region or (next(iter(known.regions)) if len(known.regions) == 1 else "")
+    return usd_a_month(found[0], region, found[1], gib) if found else None
 
 
-def _gib(quantity: str) -> int:
+def gib_of(quantity: str) -> int:
+    """Whole GiB of a Kubernetes quantity, rounded up."""
     return -(-int(quantity) // 2**30) if quantity.isdigit() else Size(quantity).gib
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from mina_infra.cluster.api import CLAIM, NAMESPACE, PERSISTENT_VOLUME, POD, STORAGE_CLASS, KubeApi
+from mina_infra.cluster.api import CLAIM, DEPLOYMENT, NAMESPACE, NODE, PERSISTENT_VOLUME, POD, STORAGE_CLASS, KubeApi
 from mina_infra.hygiene.orphans import PROVISIONED_BY, Contents, Orphan
 
 
 async def look(api: KubeApi) -> Contents:
     """What the cluster holds. Raises ClusterError; a part that may not be listed makes the whole unknown."""
-    kinds = (NAMESPACE, CLAIM, PERSISTENT_VOLUME, STORAGE_CLASS, POD)
+    kinds = (NAMESPACE, CLAIM, PERSISTENT_VOLUME, STORAGE_CLASS, POD, DEPLOYMENT, NODE)
     lists = await asyncio.gather(*(api.objects(kind) for kind in kinds))
     return Contents(*(tuple(items) for items in lists))
 

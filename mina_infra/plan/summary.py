@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mina_infra.plan import secrets
 from mina_infra.plan.objects import TestnetPlan
+from mina_infra.plan.table import table
 from mina_infra.storage import cost
 from mina_infra.storage.capabilities import provider_info
+from mina_infra.storage.prices import usd_a_month
 from mina_infra.storage.volumes import Claimed, Volumes
 
 _NODE_NUMBER = re.compile(r"-\d+-(?=[a-z0-9]+$)")
@@ -58,6 +60,7 @@ class SecretRow:
 @dataclass(frozen=True)
 class Summary:
     """The plan in figures. `usd` is None when a price is unknown; `unknown_prices` then names the products.
+    `prices_of` is the date of the oldest price list that was used.
 
     `attach_limits`: block disks that a machine takes, on the provider's smallest and usual machine types.
     """
@@ -75,7 +78,7 @@ class Summary:
     usd: float | None
     known_usd: float
     unknown_prices: tuple[str, ...]
-    prices_of: str
+    prices_of: str | None
     attach_limits: tuple[int, int]
     groups: tuple[Group, ...]
     volumes: tuple[VolumeRow, ...]
@@ -107,7 +110,7 @@ def summarize(plan: TestnetPlan) -> Summary:
         usd=estimate.usd,
         known_usd=estimate.known_usd,
         unknown_prices=estimate.unknown,
-        prices_of=cost.PRICES_OF,
+        prices_of=estimate.prices_of,
         attach_limits=provider_info(spec).attach_limits,
         groups=tuple(_groups(plan)),
         volumes=rows,
@@ -134,10 +137,9 @@ def _volume_rows(plan: TestnetPlan) -> Iterable[VolumeRow]:
         key = (volume.kind.value, volume.class_name, volume.effective_gib, volume.access_mode.value)
         alike.setdefault((*key, volume.retention.value, product), []).append(claimed)
     for (kind, name, each, mode, retention, product), members in alike.items():
-        price = cost.price(spec.target.provider, spec.target.region, product)
-        gib = each * len(members)
-        usd = None if price is None else price * gib
-        yield VolumeRow(kind, name, product, mode, retention, len(members), each, gib, usd)
+        usd = usd_a_month(spec.target.provider, spec.target.region, product, each)
+        total = None if usd is None else usd * len(members)
+        yield VolumeRow(kind, name, product, mode, retention, len(members), each, each * len(members), total)
 
 
 def _secret_rows(plan: TestnetPlan) -> Iterable[SecretRow]:
@@ -175,19 +177,19 @@ def to_text(summary: Summary) -> str:
         f"{summary.provider} {summary.region}, {summary.replication} replication, era {summary.era}, "
         f"retention {summary.retention}: volumes {_RETENTION[summary.retention]}",
         "",
-        _table(
+        table(
             ("role", "group", "nodes", "stake each", "disks each"),
             [(row.role, row.name, str(row.nodes), _percent(row.stake), str(row.disks)) for row in summary.groups],
         ),
         "",
-        _table(
+        table(
             ("volume", "class", "claims", "GiB each", "GiB", "USD/month", "access mode", "retention"),
             [_cells(row) for row in summary.volumes],
         ),
         "",
         *_notes(summary),
         "",
-        _table(
+        table(
             ("Secret that must exist", "keys", "for"),
             [(row.names, ", ".join(row.keys), row.purpose) for row in summary.secrets],
         ),
@@ -210,27 +212,11 @@ def _notes(summary: Summary) -> list[str]:
     return [
         f"attach slots: {disks} block disks, at most {most} a pod. The smallest machine types take {small}, others up "
         f"to {usual}: {-(-disks // small)} or {-(-disks // usual)} machines at least",
-        f"prices: list prices of {summary.prices_of}, volumes kept for a whole month",
+        f"prices: list prices of {summary.prices_of}, volumes kept for a whole month"
+        if summary.prices_of
+        else "prices: none known",
     ]
 
 
 def _percent(stake: float) -> str:
     return f"{stake:g} %" if stake else ""
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns as wide as their content; a column of numbers to the right."""
-    lines = [tuple(head), *(tuple(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    right = [
-        all(re.fullmatch(r"[\d.,]*|unknown|[\d.]+ %", line[column]) for line in lines[1:])
-        for column in range(len(head))
-    ]
-    text = []
-    for line in lines:
-        cells = [
-            cell.rjust(width) if to_right else cell.ljust(width)
-            for cell, width, to_right in zip(line, widths, right, strict=True)
-        ]
-        text.append("  ".join(cells).rstrip())
-    return "\n".join(text)

@@ -2,7 +2,7 @@
 
 The drivers' own documentation and code say so
 (docs/facts.md: storage/providers, storage/class-parameters, storage/access-modes, storage/minimum-sizes).
-A new provider or disk type is a row here and, where it has a price, one in `cost.py`.
+A new provider or disk type is a row here and, where it has a price, a list in `pricelists/`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from mina_infra.cli import hygiene
+from mina_infra.cli.cost import cost
 from mina_infra.cli.orphans import orphans
 from mina_infra.cluster.api import CLAIM, NAMESPACE
 from mina_infra.engine import run
+from mina_infra.engine.settle import wait_until_running
 from mina_infra.errors import ClusterError, EngineError
 from mina_infra.hygiene.expire import Standing, judge, see
 from mina_infra.hygiene.lifetime import lifetime, renew
@@ -160,3 +164,25 @@ def test_rule_34_orphans_are_named_and_only_the_named_one_is_deleted(
     after = testnet.ask(lambda api: api.objects(CLAIM, "orphans"))
     staying = {each["metadata"]["name"] for each in after if "deletionTimestamp" not in each["metadata"]}
     assert before - staying == {"left-1-runtime-state-e1"}
+
+
+def test_the_cost_of_what_is_there_is_told_by_testnet_and_state(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    testnet = make("costly", retention="retain")
+    run.up(testnet.env, testnet)
+    nodes = list(testnet.deployments())
+    testnet.ask(lambda api: wait_until_running(api, "costly", nodes, testnet, deadline_s=60))
+
+    def states() -> dict[str, int]:
+        capsys.readouterr()
+        assert cost(local=True, cluster=testnet.cluster.name, json=True) == 0
+        data = json.loads(capsys.readouterr().out)["clusters"][testnet.cluster.name]["testnets"]["costly"]
+        assert (data["usd"], data["unknown_prices"]) == (0, []), "directories cost nothing"
+        found: Counter[str] = Counter()
+        for row in data["rows"]:
+            found[row["state"]] += row["volumes"]
+        return dict(found)
+
+    claims = len(testnet.claims())
+    assert states() == {"running": claims}
+    run.destroy(testnet.env, testnet, exclude_protected=True)
+    assert states() == {"kept": claims}, "what outlives a testnet is still paid for"

@@ -262,8 +262,7 @@ class Testnet:
 
         async def serve() -> None:
             async with _clients(self.cluster) as (api, other):
-                paths = self.cluster.paths
-                await asyncio.gather(run_provisioner(api, paths.volumes, paths.snapshots), self.make_secrets(other))
+                await asyncio.gather(run_provisioner(api, self.cluster.paths.volumes), self.make_secrets(other))
 
         task = loop.create_task(serve())
 

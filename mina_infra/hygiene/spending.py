@@ -1,0 +1,146 @@
+"""What each testnet of a cluster costs a month, by the volumes that it really has. Pure.
+
+Disks are paid for as long as they exist. So those of a paused testnet, of one that was destroyed and keeps its
+volumes, and those that no claim holds any more are shown beside those that are used. A claim that never got a disk
+costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from mina_infra.hygiene.orphans import Claim, Contents, claims_of_pod, gib_of, is_labelled, is_ours
+from mina_infra.storage.prices import dated, usd_a_month
+
+Manifest = Mapping[str, Any]
+NOBODY = "(no testnet)"
+
+
+class State(StrEnum):
+    """What a volume is there for."""
+
+    RUNNING = "running"
+    """A node or a Job that runs has it."""
+    PAUSED = "paused"
+    """Its node exists and is scaled to zero."""
+    KEPT = "kept"
+    """Its claim is there and nothing mounts it."""
+    RELEASED = "released"
+    """No claim holds it."""
+    PENDING = "pending"
+    """A claim that got no disk yet."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Volumes of one testnet that are alike. `usd` is for all of them and a month, None where it is not known."""
+
+    testnet: str
+    state: State
+    storage_class: str
+    product: str
+    volumes: int
+    gib: int
+    usd: float | None
+
+
+@dataclass(frozen=True)
+class Spending:
+    """A cluster's volumes, as far as they are testnets'. `prices_of`: date of the oldest price list that was used."""
+
+    rows: tuple[Spent, ...]
+    prices_of: str | None = None
+
+    def testnets(self) -> tuple[str, ...]:
+        """Their names, in the order of the rows."""
+        return tuple(dict.fromkeys(row.testnet for row in self.rows))
+
+
+@dataclass(frozen=True)
+class _Disk:
+    """One volume, or the claim of one that is not there yet."""
+
+    testnet: str
+    state: State
+    manifest: Manifest
+    gib: int
+
+
+def spending(contents: Contents, regions: Iterable[str] = ()) -> Spending:
+    """What is paid for. `regions`: those that the cluster's stacks name, for clusters whose machines name none."""
+    said = set(regions)
+    region = contents.region or (said.pop() if len(said) == 1 else "")
+    alike: dict[tuple[str, State, str, str], list[float | None]] = {}
+    sizes: dict[tuple[str, State, str, str], int] = {}
+    products = set()
+    for disk in (*_claims(contents), *_released(contents)):
+        found = contents.product(disk.manifest)
+        name = disk.manifest["spec"].get("storageClassName") or "(none)"
+        key = (disk.testnet, disk.state, name, found[1] if found else "unknown")
+        if disk.state is State.PENDING:
+            usd: float | None = 0.0
+        else:
+            usd = usd_a_month(found[0], region, found[1], disk.gib) if found else None
+        products |= {found} if found else set()
+        alike.setdefault(key, []).append(usd)
+        sizes[key] = sizes.get(key, 0) + disk.gib
+    rows = sorted(_row(key, prices, sizes[key]) for key, prices in alike.items())
+    dates = [date for provider, product in products if (date := dated(provider, [product]))]
+    return Spending(tuple(each for _, each in rows), min(dates, default=None))
+
+
+def _row(key: tuple[str, State, str, str], prices: list[float | None], gib: int) -> tuple[tuple[Any, ...], Spent]:
+    testnet, state, name, product = key
+    known = [price for price in prices if price is not None]
+    usd = sum(known) if len(known) == len(prices) else None
+    return (testnet, list(State).index(state), name, product), Spent(
+        testnet, state, name, product, len(prices), gib, usd
+    )
+
+
+def _claims(contents: Contents) -> Iterator[_Disk]:
+    """Every claim in a testnet's namespace, also those that the testnet was only given."""
+    testnets = {each["metadata"]["name"] for each in contents.namespaces if is_labelled(each)}
+    disks = {each["metadata"]["name"]: each for each in contents.volumes}
+    mounted, paused = _users(contents)
+    for claim in contents.claims:
+        key: Claim = (claim["metadata"]["namespace"], claim["metadata"]["name"])
+        if key[0] not in testnets:
+            continue
+        volume = disks.get(claim["spec"].get("volumeName") or "")
+        if volume is None:
+            state = State.PENDING
+        elif key in mounted:
+            state = State.RUNNING
+        else:
+            state = State.PAUSED if key in paused else State.KEPT
+        size = volume["spec"]["capacity"]["storage"] if volume else claim["spec"]["resources"]["requests"]["storage"]
+        yield _Disk(key[0], state, volume or claim, gib_of(size))
+
+
+def _users(contents: Contents) -> tuple[set[Claim], set[Claim]]:
+    """The claims that pods or Deployments with pods mount, and those of Deployments that are scaled to zero."""
+    mounted = {
+        claim for pod in contents.pods for claim in claims_of_pod(pod["metadata"]["namespace"], pod.get("spec") or {})
+    }
+    paused: set[Claim] = set()
+    for each in contents.deployments:
+        claims = claims_of_pod(each["metadata"]["namespace"], each["spec"]["template"]["spec"])
+        if each["spec"].get("replicas", 1):
+            mounted |= claims
+        else:
+            paused |= claims
+    return mounted, paused
+
+
+def _released(contents: Contents) -> Iterator[_Disk]:
+    """Volumes without a claim; of which testnet the last one was."""
+    for volume in contents.volumes:
+        if (volume.get("status") or {}).get("phase") not in ("Released", "Available", "Failed"):
+            continue
+        if is_ours(volume, contents):
+            namespace = (volume["spec"].get("claimRef") or {}).get("namespace") or NOBODY
+            yield _Disk(namespace, State.RELEASED, volume, gib_of(volume["spec"]["capacity"]["storage"]))
