@@ -42,12 +42,13 @@ class ApiStatusError(ClusterError):
 
 @dataclass(frozen=True)
 class Kind:
-    """Where objects of one kind live in the API."""
+    """Where objects of one kind live in the API. `custom`: a cluster may not serve it."""
 
     api_version: str
     kind: str
     plural: str
     namespaced: bool = True
+    custom: bool = False
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
         root = f"/api/{self.api_version}" if "/" not in self.api_version else f"/apis/{self.api_version}"
@@ -79,6 +80,13 @@ ROLE_BINDING = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings
 DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 CSI_DRIVER = Kind("storage.k8s.io/v1", "CSIDriver", "csidrivers", namespaced=False)
+
+SNAPSHOTS = "snapshot.storage.k8s.io"
+VOLUME_SNAPSHOT = Kind(f"{SNAPSHOTS}/v1", "VolumeSnapshot", "volumesnapshots", custom=True)
+SNAPSHOT_CONTENT = Kind(
+    f"{SNAPSHOTS}/v1", "VolumeSnapshotContent", "volumesnapshotcontents", namespaced=False, custom=True
+)
+SNAPSHOT_CLASS = Kind(f"{SNAPSHOTS}/v1", "VolumeSnapshotClass", "volumesnapshotclasses", namespaced=False, custom=True)
 
 KINDS = {(kind.api_version, kind.kind): kind for kind in list(globals().values()) if isinstance(kind, Kind)}
 

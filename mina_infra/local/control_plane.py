@@ -22,7 +22,7 @@ import httpx2
 
 from mina_infra.cluster.api import NODE, ApiStatusError, KubeApi, load_config
 from mina_infra.errors import ClusterError
-from mina_infra.local import kwokctl, processes
+from mina_infra.local import kwokctl, processes, snapshot_kinds
 from mina_infra.local.nodes import DEFAULT_COUNT, node_manifests
 from mina_infra.local.paths import ClusterPaths
 from mina_infra.local.processes import Process
@@ -141,7 +141,7 @@ def start(name: str, tools: Tools, report: Report, *, nodes: int = DEFAULT_COUNT
         if why:
             report(f"cluster {name}: {why}")
         step = _carry_out(paths, tools, step, report)
-        asyncio.run(_add_nodes(paths, nodes))
+        asyncio.run(_furnish(paths, nodes))
         paths.complete.touch()
     return _describe(paths, _OUTCOMES[step])
 
@@ -294,20 +294,26 @@ def _api(paths: ClusterPaths) -> KubeApi:
     return KubeApi.from_kubeconfig(paths.kwok_cluster / "kubeconfig.yaml", paths.context)
 
 
-async def _add_nodes(paths: ClusterPaths, count: int) -> None:
-    """Create the nodes that are missing and wait until kwok has made all of them ready (which shows that it works)."""
+async def _furnish(paths: ClusterPaths, nodes: int) -> None:
+    """What every cloud's cluster has: the snapshot kinds (also put into an older cluster of ours), and nodes."""
     async with _api(paths) as api:
-        known = {node["metadata"]["name"] for node in await api.objects(NODE)}
-        for manifest in node_manifests(count):
-            if manifest["metadata"]["name"] not in known:
-                await _create(api, manifest)
-        deadline = time.monotonic() + _READY_SECONDS
-        while waiting := [node for node in await api.objects(NODE) if not _is_ready(node)]:
-            if time.monotonic() > deadline:
-                names = ", ".join(node["metadata"]["name"] for node in waiting)
-                log = kwokctl.tail(kwokctl.component_log(paths, "kwok-controller"))
-                raise ClusterError(f"kwok does not make these nodes ready: {names}\n{log}")
-            await asyncio.sleep(0.1)
+        await snapshot_kinds.install(api)
+        await _add_nodes(paths, api, nodes)
+
+
+async def _add_nodes(paths: ClusterPaths, api: KubeApi, count: int) -> None:
+    """Create the nodes that are missing and wait until kwok has made all of them ready (which shows that it works)."""
+    known = {node["metadata"]["name"] for node in await api.objects(NODE)}
+    for manifest in node_manifests(count):
+        if manifest["metadata"]["name"] not in known:
+            await _create(api, manifest)
+    deadline = time.monotonic() + _READY_SECONDS
+    while waiting := [node for node in await api.objects(NODE) if not _is_ready(node)]:
+        if time.monotonic() > deadline:
+            names = ", ".join(node["metadata"]["name"] for node in waiting)
+            log = kwokctl.tail(kwokctl.component_log(paths, "kwok-controller"))
+            raise ClusterError(f"kwok does not make these nodes ready: {names}\n{log}")
+        await asyncio.sleep(0.1)
 
 
 async def _create(api: KubeApi, manifest: dict[str, Any]) -> None:

@@ -98,6 +98,11 @@ class ClusterPaths:
         return self.state / "volumes"
 
     @property
+    def snapshots(self) -> Path:
+        """One directory for each snapshot of a volume, by its handle."""
+        return self.state / "snapshots"
+
+    @property
     def logs(self) -> Path:
         """`<namespace>/<pod>.log`, in CRI format."""
         return self.state / "logs"

@@ -1,32 +1,33 @@
 """The volume provisioner of the embedded cluster: a directory and a PersistentVolume for each claim of our classes.
 
-The rules are in `volumes`; this is the loop around them. All that it must remember is in the API server and in the
-names of directories, so it may be killed at any moment and started again.
+The rules are in `volumes` and `sources`; this is the loop around them. Beside it runs the `snapshotter`. All that it
+must remember is in the API server and in the names of directories, so it may be killed at any moment and started again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from mina_infra.cluster.api import (
     CLAIM,
-    EVENT,
     NODE,
     PERSISTENT_VOLUME,
+    SNAPSHOT_CONTENT,
     STORAGE_CLASS,
+    VOLUME_SNAPSHOT,
     ApiStatusError,
     Kind,
     KubeApi,
 )
 from mina_infra.errors import ClusterError
+from mina_infra.local import copies, events, sources
 from mina_infra.local import volumes as rules
 from mina_infra.local.keyed import KeyedQueue
+from mina_infra.local.snapshotter import Snapshotter
 from mina_infra.local.volumes import Manifest, Refusal
 
 log = logging.getLogger(__name__)
@@ -48,17 +49,21 @@ class _Refused:
     due: float
 
 
-async def run_provisioner(api: KubeApi, volumes: Path) -> None:
-    """Serve all claims of classes with our provisioner until cancelled. `volumes` holds the directories."""
-    await Provisioner(api, volumes).run()
+async def run_provisioner(api: KubeApi, volumes: Path, snapshots: Path) -> None:
+    """Serve all claims of classes with our provisioner, and their snapshots, until cancelled.
+
+    `volumes` and `snapshots` are the folders that hold their directories.
+    """
+    await Provisioner(api, volumes, snapshots).run()
 
 
 class Provisioner:
     """What is known of the cluster, and what is to be done."""
 
-    def __init__(self, api: KubeApi, volumes: Path) -> None:
+    def __init__(self, api: KubeApi, volumes: Path, snapshots: Path) -> None:
         self.api = api
         self.volumes = volumes
+        self.snapshots = snapshots
         self.known: dict[Kind, dict[Key, Manifest]] = {
             kind: {} for kind in (CLAIM, PERSISTENT_VOLUME, STORAGE_CLASS, NODE)
         }
@@ -68,9 +73,12 @@ class Provisioner:
         self.refused: dict[Key, _Refused] = {}
 
     async def run(self) -> None:
-        self.volumes.mkdir(parents=True, exist_ok=True)
-        await asyncio.to_thread(self._sweep)
+        for folder in (self.volumes, self.snapshots):
+            folder.mkdir(parents=True, exist_ok=True)
+            await asyncio.to_thread(copies.sweep, folder)
+        snapshotter = Snapshotter(self.api, self.volumes, self.snapshots, ready=self._snapshot_ready)
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(snapshotter.run())
             tasks.create_task(self.claims.run())
             tasks.create_task(self.released.run())
             tasks.create_task(self._watch(STORAGE_CLASS, self._class_changed))
@@ -118,6 +126,14 @@ class Provisioner:
             if rules.class_name(claim) == name:
                 self.claims.add(key)
 
+    def _snapshot_ready(self, snapshot: Manifest) -> None:
+        """Claims that wait for it need not wait until they are tried again."""
+        namespace, name = rules.key_of(snapshot)
+        for key, claim in self.known[CLAIM].items():
+            source = claim["spec"].get("dataSource") or {}
+            if key[0] == namespace and (source.get("kind"), source.get("name")) == (sources.SNAPSHOT, name):
+                self.claims.add(key)
+
     # What to do about a claim
 
     async def _serve_claim(self, key: Key) -> None:
@@ -136,33 +152,39 @@ class Provisioner:
             return  # it is made and not bound yet; the claim changes twice meanwhile
         try:
             rules.check(claim, storage_class)
-            source = self._source(claim)
+            nodes = await self._nodes(claim)
+            if nodes is None:
+                log.info("claim %s: its node is gone, asking the scheduler for another", "/".join(key))
+                forget = {"metadata": {"annotations": {rules.SELECTED_NODE: None}}}
+                await self.api.patch(CLAIM, key[1], forget, key[0])
+                return
+            content = await self._content(claim, storage_class, nodes)
         except Refusal as refusal:
-            await self._refuse(claim, rules.failure_message(rules.class_name(claim), refusal))
-            return
-        nodes = await self._nodes(claim)
-        if nodes is None:
-            log.info("claim %s: its node is gone, asking the scheduler for another", "/".join(key))
-            forget = {"metadata": {"annotations": {rules.SELECTED_NODE: None}}}
-            await self.api.patch(CLAIM, key[1], forget, key[0])
+            await self._refuse(claim, events.failure_message(rules.class_name(claim), refusal))
             return
         volume = rules.persistent_volume(claim, storage_class, nodes, self.volumes)
-        await asyncio.to_thread(_make_directory, Path(volume["spec"]["hostPath"]["path"]), source)
+        await asyncio.to_thread(_make_directory, Path(volume["spec"]["hostPath"]["path"]), content)
         await self._create(volume)
         self.refused.pop(key, None)
 
-    def _source(self, claim: Manifest) -> rules.Source | None:
-        """What the new volume starts with. Raises Refusal when the claim to copy is not there (yet)."""
-        name = rules.data_source(claim)
-        if name is None:
+    async def _content(self, claim: Manifest, storage_class: Manifest, nodes: list[Manifest]) -> sources.Content | None:
+        """What the new volume starts with. Raises Refusal for what is not there (yet), or does not fit."""
+        source = sources.data_source(claim)
+        if source is None:
             return None
-        origin = self.known[CLAIM].get((claim["metadata"]["namespace"], name))
-        volume = self.known[PERSISTENT_VOLUME].get(("", str(origin["spec"].get("volumeName")))) if origin else None
-        if volume is None or not rules.is_ours(volume):
-            raise Refusal(f"the PVC {name} to copy is not bound to a volume of {rules.PROVISIONER}")
-        source = rules.Source(self._directory(volume), rules.capacity_gib(volume))
-        rules.check_source(claim, source)
-        return source
+        namespace = claim["metadata"]["namespace"]
+        if source.kind == sources.SNAPSHOT:
+            snapshot = await self.api.get(VOLUME_SNAPSHOT, source.name, namespace)
+            bound = ((snapshot or {}).get("status") or {}).get("boundVolumeSnapshotContentName")
+            held = await self.api.get(SNAPSHOT_CONTENT, bound) if bound else None
+            content = sources.of_snapshot(source, snapshot, held, self.snapshots)
+        else:
+            origin = self.known[CLAIM].get((namespace, source.name))
+            volume = self.known[PERSISTENT_VOLUME].get(("", str(origin["spec"].get("volumeName")))) if origin else None
+            content = sources.of_claim(source, origin, volume, self._directory(volume) if volume else None)
+        zone = rules.zone_of(claim, storage_class, nodes)
+        sources.check(claim, source, content, rules.disk_type(storage_class), zone)
+        return content
 
     async def _nodes(self, claim: Manifest) -> list[Manifest] | None:
         """All nodes; None when the one that was selected for the claim is not among them."""
@@ -198,18 +220,9 @@ class Provisioner:
         else:
             delay = _FIRST_RETRY_SECONDS
             log.warning("claim %s: %s", "/".join(key), message)
-        await self._tell(rules.failure_event(claim, message, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")))
+        await events.tell(self.api, events.failure_event(claim, message, events.now()))
         self.refused[key] = _Refused(message, delay, now + delay)
         self.claims.add(key, after=delay)
-
-    async def _tell(self, event: Manifest) -> None:
-        name, namespace = event["metadata"]["name"], event["metadata"]["namespace"]
-        earlier = await self.api.get(EVENT, name, namespace)
-        if earlier is None:
-            await self.api.create(event)
-        else:
-            again = {"count": earlier.get("count", 1) + 1, "lastTimestamp": event["lastTimestamp"]}
-            await self.api.patch(EVENT, name, again, namespace)
 
     async def _expand(self, claim: Manifest, storage_class: Manifest | None) -> None:
         volume = self.known[PERSISTENT_VOLUME].get(("", claim["spec"]["volumeName"]))
@@ -230,7 +243,7 @@ class Provisioner:
         if volume is None:
             return
         if rules.must_vanish(volume):
-            await asyncio.to_thread(_remove_directory, self._directory(volume))
+            await asyncio.to_thread(copies.remove, self._directory(volume))
             await self._release(key[1])
             if await self.api.delete(PERSISTENT_VOLUME, key[1]):
                 log.info("deleted %s", key[1])
@@ -253,28 +266,12 @@ class Provisioner:
         """Where our volume's data is; by its name, so that no edited path ever leads out of the folder."""
         return self.volumes / str(volume["metadata"]["name"])
 
-    def _sweep(self) -> None:
-        """Finish deletions and forget copies that a kill interrupted."""
-        for leftover in self.volumes.glob(".*"):
-            shutil.rmtree(leftover, ignore_errors=True)
 
-
-def _make_directory(path: Path, source: rules.Source | None) -> None:
+def _make_directory(path: Path, content: sources.Content | None) -> None:
     """An empty directory or a copy; whole or not there at all."""
     if path.exists():
         return
-    if source is None:
+    if content is None:
         path.mkdir()
-        return
-    partial = path.with_name(f".{path.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(source.directory, partial, symlinks=True)
-    partial.rename(path)
-
-
-def _remove_directory(path: Path) -> None:
-    """Out of sight first: a writer that has not yet heard that its pod is gone must not fill what is being deleted."""
-    hidden = path.with_name(f".{path.name}")
-    if path.exists():
-        path.rename(hidden)
-    shutil.rmtree(hidden, ignore_errors=True)
+    else:
+        copies.copy(content.directory, path)

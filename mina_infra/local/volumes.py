@@ -6,11 +6,9 @@ words, so that what a user learns here is what a real cluster says.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ MAX_READERS = 10
 ZONE_LABEL = "topology.kubernetes.io/zone"
 HOST_LABEL = "kubernetes.io/hostname"
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
+DISK_TYPE = f"{PROVISIONER}/type"  # of a disk, whatever becomes of its class
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 WANTED_PROVISIONER = "volume.kubernetes.io/storage-provisioner"
 
@@ -39,14 +38,6 @@ _WAIT_FOR_CONSUMER = "WaitForFirstConsumer"
 
 class Refusal(Exception):
     """The driver does not make this volume; the text is what it says."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """A claim whose content a new volume starts with: the directory behind it and its size in GiB."""
-
-    directory: Path
-    gib: int
 
 
 def gib(quantity: str) -> int:
@@ -119,7 +110,7 @@ def check(claim: Manifest, storage_class: Manifest) -> None:
         raise Refusal("VolumeCapabilities is invalid: specified multi writer with mount access type")
     if _ROX in modes and len(modes) > 1:
         raise Refusal("CSI does not support ReadOnlyMany and ReadWriteOnce on the same PersistentVolume")
-    if _ROX in modes and not data_source(claim):
+    if _ROX in modes and not has_source(claim):
         raise Refusal("VolumeContentSource must be provided when AccessMode is set to read only")
 
 
@@ -135,23 +126,9 @@ def disk_type(storage_class: Manifest) -> str:
     return kind
 
 
-def data_source(claim: Manifest) -> str | None:
-    """The claim in the same namespace to copy; None for an empty volume. Raises Refusal for another kind of source."""
-    source = claim["spec"].get("dataSourceRef") or claim["spec"].get("dataSource")
-    if not source:
-        return None
-    if source["kind"] != "PersistentVolumeClaim" or source.get("namespace"):
-        raise Refusal(f"data source {source['kind']} {source['name']} is not supported; a claim of this namespace is")
-    return str(source["name"])
-
-
-def check_source(claim: Manifest, source: Source) -> None:
-    """A copy may be larger than its source, never smaller."""
-    if requested_gib(claim) < source.gib:
-        raise Refusal(
-            f"error getting handle for DataSource Type PersistentVolumeClaim by Name {data_source(claim)}: requested "
-            f"volume size {requested_gib(claim)}Gi is less than the size {source.gib}Gi for the source PVC"
-        )
+def has_source(claim: Manifest) -> bool:
+    """Does it start with the content of something else?"""
+    return bool(claim["spec"].get("dataSourceRef") or claim["spec"].get("dataSource"))
 
 
 def requested_gib(claim: Manifest) -> int:
@@ -191,7 +168,7 @@ def persistent_volume(claim: Manifest, storage_class: Manifest, nodes: Sequence[
         "kind": "PersistentVolume",
         "metadata": {
             "name": name,
-            "annotations": {PROVISIONED_BY: PROVISIONER},
+            "annotations": {PROVISIONED_BY: PROVISIONER, DISK_TYPE: disk_type(storage_class)},
             "finalizers": [FINALIZER] if delete else [],
         },
         "spec": spec,
@@ -262,38 +239,3 @@ def may_leave(volume: Manifest) -> bool:
         and volume["spec"].get("persistentVolumeReclaimPolicy") != "Delete"
         and volume["status"].get("phase") != "Bound"
     )
-
-
-def failure_event(claim: Manifest, message: str, now: str) -> Manifest:
-    """The Warning that the external-provisioner writes; one for each claim and text, counted up by the caller."""
-    meta = claim["metadata"]
-    digest = hashlib.sha256(f"{meta['uid']}\0{message}".encode()).hexdigest()[:16]
-    return {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": f"{meta['name']}.{digest}", "namespace": meta["namespace"]},
-        "involvedObject": {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "namespace": meta["namespace"],
-            "name": meta["name"],
-            "uid": meta["uid"],
-            "resourceVersion": meta.get("resourceVersion", ""),
-        },
-        "type": "Warning",
-        "reason": "ProvisioningFailed",
-        "message": message,
-        "source": {"component": PROVISIONER},
-        "reportingComponent": PROVISIONER,
-        "firstTimestamp": now,
-        "lastTimestamp": now,
-        "count": 1,
-    }
-
-
-def failure_message(class_: str, error: Refusal) -> str:
-    """What the event says."""
-    text = str(error)
-    if text.startswith(("claim Selector", PROVISIONER)):  # said by the external-provisioner, not by the driver
-        return f'failed to provision volume with StorageClass "{class_}": {text}'
-    return f'failed to provision volume with StorageClass "{class_}": rpc error: code = InvalidArgument desc = {text}'

@@ -108,7 +108,9 @@ async def serve(paths: ClusterPaths, ready: Callable[[], None]) -> None:
     async with cluster.api(part="world") as api, cluster.api(part="world") as simulator_api:
         # Two clients: hundreds of simulated nodes must not use up the connections of the provisioner.
         tasks = [
-            asyncio.create_task(_keep_running("provisioner", lambda: run_provisioner(api, paths.volumes))),
+            asyncio.create_task(
+                _keep_running("provisioner", lambda: run_provisioner(api, paths.volumes, paths.snapshots))
+            ),
             asyncio.create_task(_keep_running("simulator", lambda: run_simulator(simulator_api, paths.state))),
         ]
         ready()

@@ -187,7 +187,7 @@ def test_the_types_are_those_of_the_api_server(world: tuple[Path, EmbeddedCluste
     """shapes.json against the server's OpenAPI document: the same fields, of the same types."""
     differences: list[str] = []
     documents = asyncio.run(documents_of(world[1]))
-    for kind in KINDS.values():
+    for kind in (kind for kind in KINDS.values() if not kind.custom):
         schemas = documents[kind.api_version]["components"]["schemas"]
         compare(kind.kind, root(schemas, kind), schemas, differences, set())
     assert differences == []

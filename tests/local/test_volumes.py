@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mina_infra.local import volumes
+from mina_infra.local import events, volumes
 from mina_infra.local.nodes import node_manifests
 from mina_infra.local.volumes import Refusal
 
@@ -55,15 +55,9 @@ SOURCE = {"kind": "PersistentVolumeClaim", "name": "ledger"}
         (claim("ReadWriteOncePod", "ReadWriteOnce"), "may not be combined"),
         (claim(selector={"matchLabels": {"a": "b"}}), "claim Selector is not supported"),
         (claim(volumeMode="Block"), "does not support block volume provisioning"),
-        (claim(dataSource={"kind": "VolumeSnapshot", "name": "s"}), None),
     ],
 )
 def test_a_disk_refuses_what_a_real_one_refuses(disk, asked, said):
-    if said is None:
-        volumes.check(asked, storage_class(disk))  # looked at when the source is looked up
-        with pytest.raises(Refusal, match="VolumeSnapshot s is not supported"):
-            volumes.data_source(asked)
-        return
     with pytest.raises(Refusal, match=said):
         volumes.check(asked, storage_class(disk))
 
@@ -93,16 +87,16 @@ def test_parameters_that_the_driver_does_not_know_are_refused(parameters, said):
 
 
 def test_the_event_says_who_refused():
-    driver = volumes.failure_message("qa-ssd", Refusal("specified multi writer"))
+    driver = events.failure_message("qa-ssd", Refusal("specified multi writer"))
     assert driver == (
         'failed to provision volume with StorageClass "qa-ssd": '
         "rpc error: code = InvalidArgument desc = specified multi writer"
     )
-    assert "rpc error" not in volumes.failure_message("qa-ssd", Refusal("claim Selector is not supported"))
+    assert "rpc error" not in events.failure_message("qa-ssd", Refusal("claim Selector is not supported"))
 
 
 def test_one_event_for_each_claim_and_text():
-    first, again, other = (volumes.failure_event(claim(), text, "2026-01-01T00:00:00Z") for text in ("a", "a", "b"))
+    first, again, other = (events.failure_event(claim(), text, "2026-01-01T00:00:00Z") for text in ("a", "a", "b"))
     assert first["metadata"]["name"] == again["metadata"]["name"] != other["metadata"]["name"]
     assert (first["reason"], first["type"]) == ("ProvisioningFailed", "Warning")
     assert first["involvedObject"]["uid"] == "u-1"
@@ -187,13 +181,6 @@ def test_sizes_are_rounded_up_to_whole_gib(asked, gib):
 @given(st.integers(1, 2**50))
 def test_nobody_gets_less_than_asked_or_a_gib_too_much(size):
     assert 0 <= volumes.gib(str(size)) * 2**30 - size < 2**30
-
-
-def test_a_copy_is_not_smaller_than_its_source():
-    asked = claim("ReadOnlyMany", dataSource=SOURCE, size="2Gi")
-    volumes.check_source(asked, volumes.Source(FOLDER, 2))
-    with pytest.raises(Refusal, match="less than the size 3Gi"):
-        volumes.check_source(asked, volumes.Source(FOLDER, 3))
 
 
 @pytest.mark.parametrize(

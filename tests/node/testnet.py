@@ -262,7 +262,8 @@ class Testnet:
 
         async def serve() -> None:
             async with _clients(self.cluster) as (api, other):
-                await asyncio.gather(run_provisioner(api, self.cluster.paths.volumes), self.make_secrets(other))
+                paths = self.cluster.paths
+                await asyncio.gather(run_provisioner(api, paths.volumes, paths.snapshots), self.make_secrets(other))
 
         task = loop.create_task(serve())
 
