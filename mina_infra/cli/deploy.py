@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +13,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from mina_infra.cli.console import Reporter
-from mina_infra.cli.options import DEFAULT_CLUSTER, DEFAULT_STACK, HERE, Json, Stack, Where, Yes
+from mina_infra.cli.options import DEFAULT_CLUSTER, DEFAULT_STACK, HERE, AllowVolume, Json, Stack, Where, Yes
 from mina_infra.cli.place import Place, place_of
 from mina_infra.cli.steps import Session
 from mina_infra.errors import EngineError
@@ -63,18 +64,20 @@ def up(
     *,
     where: Where = HERE,
     out: Annotated[Path | None, Parameter(help="Folder to publish to. Default: out/STACK.")] = None,
+    allow_volume: AllowVolume = None,
     yes: Yes = False,
 ) -> int:
     """Deploy a testnet, wait until it runs, and do its post-deploy steps (verify, publish).
 
     Running it again changes only what differs; after an interruption it goes on from there. On a real cluster it
-    shows what will change and asks first.
+    shows what will change and asks first. What would lose a volume is refused unless --allow-volume names its claim.
     """
     place = where.place()
     with Reporter() as reporter:
-        if place.embedded is None and not yes and not _agreed(place, reporter):
+        allow = allow_volume or ()
+        if place.embedded is None and not yes and not _agreed(place, reporter, allow):
             return 1
-        return deploy(place, reporter, out).code
+        return deploy(place, reporter, out, allow).code
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Deployed:
     page: Path | None
 
 
-def deploy(place: Place, reporter: Reporter, out: Path | None) -> Deployed:
+def deploy(place: Place, reporter: Reporter, out: Path | None, allow: Sequence[str] = ()) -> Deployed:
     """Deployment and all that follows it."""
     from mina_infra.engine.progress import summary
     from mina_infra.engine.run import up as engine_up
@@ -95,7 +98,7 @@ def deploy(place: Place, reporter: Reporter, out: Path | None) -> Deployed:
     environment = place.environment()
     reporter.say(place.stack, headline(summarize(environment.plan)))
     with reporter.stage("deploying", "starting the engine"):
-        result = engine_up(environment, reporter)
+        result = engine_up(environment, reporter, allow=allow)
     reporter.say("deployed", f"{summary(dict(result.changes)) or 'no changes'} in {result.seconds:.0f} s")
     if result.outputs is None:
         raise EngineError("the program exported no outputs document named 'testnet'")
@@ -106,8 +109,8 @@ def deploy(place: Place, reporter: Reporter, out: Path | None) -> Deployed:
     return Deployed(code, session.published.page if session.published else None)
 
 
-def preview(*, where: Where = HERE, json: Json = False) -> int:
-    """Show what `up` would change. Nothing is changed. Exit code 1 when `up` would fail.
+def preview(*, where: Where = HERE, allow_volume: AllowVolume = None, json: Json = False) -> int:
+    """Show what `up` would change. Nothing is changed. Exit code 1 when `up` would fail, or refuse to lose a volume.
 
     --json prints the engine's whole digest; `mina-infra pulumi -- preview --diff` shows every field.
     """
@@ -117,7 +120,7 @@ def preview(*, where: Where = HERE, json: Json = False) -> int:
     with Reporter() as reporter:
         environment = place.environment()
         with reporter.stage("previewing", "starting the engine"):
-            found = engine_preview(environment, reporter)
+            found = engine_preview(environment, reporter, allow=allow_volume or ())
     if json:
         print(jsonlib.dumps(found.digest, indent=2))
     else:
@@ -187,13 +190,13 @@ def pulumi(
         return run(environment, arguments, reporter)
 
 
-def _agreed(place: Place, reporter: Reporter) -> bool:
+def _agreed(place: Place, reporter: Reporter, allow: Sequence[str]) -> bool:
     """Show what would change on a real cluster and ask."""
     from mina_infra.engine.run import preview as engine_preview
 
     environment = place.environment()
     with reporter.stage("previewing", "starting the engine"):
-        found = engine_preview(environment, reporter)
+        found = engine_preview(environment, reporter, allow=allow)
     print_preview(found.digest)
     return not found.failed and confirm(f"Deploy stack '{place.stack}'?")
 

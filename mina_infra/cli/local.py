@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from mina_infra.cli.console import Reporter
 from mina_infra.cli.deploy import deploy
-from mina_infra.cli.options import DEFAULT_CLUSTER, DEFAULT_STACK, ClusterName, Stack
+from mina_infra.cli.options import DEFAULT_CLUSTER, DEFAULT_STACK, AllowVolume, ClusterName, Stack
 from mina_infra.cli.place import place_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def up(
     stack: Stack = DEFAULT_STACK,
     cluster: ClusterName = DEFAULT_CLUSTER,
     out: Annotated[Path | None, Parameter(help="Folder to publish to. Default: out/STACK.")] = None,
+    allow_volume: AllowVolume = None,
 ) -> int:
     """Start the embedded cluster, deploy a stack there, check it and publish its seeds.
 
@@ -46,7 +47,7 @@ def up(
             start_world(running)
         if running.outcome is not Outcome.RUNNING:
             reporter.say("cluster", f"{running.outcome.value}: {cluster} at {running.server}")
-        deployed = deploy(place, reporter, out)
+        deployed = deploy(place, reporter, out, allow_volume or ())
         reporter.say("look", f"kubectl --kubeconfig {running.kubeconfig} get pods -n {_namespace(place.stack_file)}")
         if deployed.page:
             reporter.say("page", str(deployed.page.absolute()))

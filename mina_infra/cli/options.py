@@ -23,6 +23,14 @@ ClusterName = Annotated[
     str, Parameter(name="--cluster", help="Name of the embedded cluster; several can run side by side.")
 ]
 Yes = Annotated[bool, Parameter(name=["--yes", "-y"], negative="", help="Do not ask before changing a real cluster.")]
+AllowVolume = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--allow-volume",
+        negative="",
+        help="Claim that this run may delete or replace, with its data: a name or a pattern (whale-3-*). Repeatable.",
+    ),
+]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as JSON on standard output.")]
 
 

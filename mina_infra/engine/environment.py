@@ -58,6 +58,12 @@ class EngineEnvironment:
         return self.work_dir / f"Pulumi.{self.stack}.yaml"
 
     @property
+    def identifier(self) -> str:
+        """Which cluster this is, for ever (docs/facts.md: pulumi/cluster-identifier)."""
+        cluster = load_cluster(self.stack_file)
+        return cluster.identifier or cluster.context
+
+    @property
     def embedded(self) -> bool:
         return self.backend is not None
 

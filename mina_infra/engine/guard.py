@@ -1,66 +1,79 @@
-"""What would lose a volume is refused before the engine runs.
+"""What would lose a volume is refused before the engine runs: the plan against the cluster and the engine's record.
 
-The provider answers a changed claim with delete-then-create, under the claim's own name: the disk goes, the new claim
-is empty, and the engine reports an ordinary replacement (docs/facts.md: pulumi/claim-replacement). So a planned claim
-is compared with the live one first. Pure.
+Whose claims are in danger says `plan.losses`; here it gets to know what exists. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+from mina_infra.cluster.api import CLAIM, STORAGE_CLASS
 from mina_infra.engine.inventory import Live
-from mina_infra.engine.state import ObjectKey
+from mina_infra.engine.state import ObjectKey, Recorded
 from mina_infra.errors import EngineError
-from mina_infra.plan import PlannedObject
-from mina_infra.spec.values import Size
-
-FIXED = ("storageClassName", "accessModes", "volumeMode", "selector", "volumeName", "dataSource", "dataSourceRef")
-"""Fields of a claim that cannot change while it lives: the provider replaces it, or the API server refuses."""
-
-SHOWN = 10
+from mina_infra.plan import TestnetPlan
+from mina_infra.plan.losses import Held, Loss, Verdict, held, judge, losses, message, resource_of
 
 
-def refuse_lost_volumes(planned: Iterable[PlannedObject], live: Live) -> None:
-    """Raise EngineError naming each claim that the plan would replace or shrink, the field, old and new value."""
-    found = [
-        problem
-        for each in planned
-        if each.manifest["kind"] == "PersistentVolumeClaim" and (key := ObjectKey.of(each.manifest)) in live
-        for problem in problems(key.name, each.manifest["spec"], live[key].claim)
-    ]
-    if found:
-        more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-        raise EngineError("\n".join(["nothing was changed; volumes would be lost:", *found[:SHOWN], *more]))
+class VolumesInDangerError(EngineError):
+    """A run that would lose volumes; `refused` are all of them."""
+
+    def __init__(self, refused: Sequence[Loss]) -> None:
+        super().__init__(message(refused))
+        self.refused = tuple(refused)
 
 
-def problems(name: str, planned: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[str]:
-    """Why one live claim does not survive its plan (docs/facts.md: refusal/V15, refusal/V16)."""
-    for field in FIXED:
-        if field in planned and planned[field] != live.get(field):
-            old = shown(live.get(field))
-            yield (
-                f"claim '{name}': changing {field} from {old} to {shown(planned[field])} would delete and "
-                f"re-create the claim and lose its data. Keep {old}, or destroy and deploy anew."
+def examine_volumes(
+    plan: TestnetPlan, known: Recorded, live: Live, allow: Sequence[str], moved: tuple[str, str] | None = None
+) -> Verdict:
+    """What the plan would do to the claims that exist, and what of it the allow list names."""
+    classes = [key.name for key in known.objects if key.kind == STORAGE_CLASS.kind]
+    return judge(losses(holdings(known, live, moved), [plan], classes=classes, moved=moved), allow)
+
+
+def holdings(known: Recorded, live: Live, moved: tuple[str, str] | None = None) -> Iterator[Held]:
+    """The claims that exist: those on record which the cluster has, and what else it has in the namespaces looked at.
+
+    A claim on record that is gone has nothing to lose; one that is being deleted, nothing to save. Of another cluster
+    (`moved`) only the record tells.
+    """
+    for key, each in known.objects.items():
+        if key.kind == CLAIM.kind and (moved or (key in live and not live[key].leaving)):
+            yield held(each.manifest if moved else live[key].manifest, resource_of(each.urn))
+    for key, found in live.items():
+        if key.kind == CLAIM.kind and key not in known.objects and not found.leaving:
+            yield held(found.manifest)
+
+
+@dataclass(frozen=True)
+class Way:
+    """What has to be done before the engine can lose the volumes that it may lose. URNs, sorted.
+
+    `unprotect`: on its record protected, and in the way. `remove`: claims that are made anew, taken away first with
+    what mounts them: the provider would wait for their pods, and these for it.
+    """
+
+    unprotect: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+def way_for(verdict: Verdict, plan: TestnetPlan, known: Recorded) -> Way:
+    """Everything protected that leaves the plan: its claims are named, and what holds no claim holds no data."""
+    anew = {
+        ObjectKey("", CLAIM.kind, each.namespace, each.claim)
+        for each in verdict.allowed
+        if not each.leaves and each.field not in ("storage class", "cluster")
+    }
+    moved = any(each.field == "cluster" for each in verdict.allowed)
+    planned = {ObjectKey.of(each.manifest) for each in plan.objects()}
+    return Way(
+        unprotect=tuple(
+            sorted(
+                each.urn
+                for key, each in known.objects.items()
+                if each.protect and (moved or key in anew or key not in planned)
             )
-    new, size = _storage(planned), _storage(live)
-    if new and size and _bytes(new) < _bytes(size):
-        yield f"claim '{name}': disks cannot shrink ({size} -> {new}). Keep {size}, or move to a new volume."
-
-
-def shown(value: Any) -> str:
-    """A field's value in a message."""
-    if isinstance(value, list):
-        return ", ".join(str(each) for each in value)
-    return f"'{value}'"
-
-
-def _storage(claim: Mapping[str, Any]) -> str | None:
-    requests = (claim.get("resources") or {}).get("requests") or {}
-    return requests.get("storage")
-
-
-def _bytes(quantity: str) -> int:
-    """A storage quantity in bytes; the API server prints whole bytes without a unit."""
-    return int(quantity) if quantity.isdigit() else Size(quantity).bytes
+        ),
+        remove=tuple(sorted(known.objects[key].urn for key in anew if key in known.objects)),
+    )

@@ -30,8 +30,8 @@ class LiveObject:
     """Who made it, as far as labels and field managers tell; for messages."""
     leaving: bool = False
     """It is being deleted."""
-    claim: Mapping[str, Any] = field(default_factory=dict)
-    """The spec of a PersistentVolumeClaim; empty for other kinds."""
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    """All of a PersistentVolumeClaim; empty for other kinds."""
 
 
 Live = Mapping[ObjectKey, LiveObject]
@@ -123,7 +123,7 @@ def describe(item: Mapping[str, Any]) -> LiveObject:
         testnet=labels.get("testnet") if labels.get(MANAGED_BY) == OWNER else None,
         owner=f"testnet {labels.get('testnet')}" if labels.get(MANAGED_BY) == OWNER else owner,
         leaving="deletionTimestamp" in metadata,
-        claim=item["spec"] if item["kind"] == CLAIM.kind else {},
+        manifest=item if item["kind"] == CLAIM.kind else {},
     )
 
 

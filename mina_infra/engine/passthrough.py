@@ -12,12 +12,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from mina_infra.engine.environment import EngineEnvironment
+from mina_infra.engine.guard import way_for
 from mina_infra.engine.process import tethered
 from mina_infra.engine.program import Program, served
 from mina_infra.engine.provider import provider
-from mina_infra.engine.recovery import before_up
+from mina_infra.engine.recovery import Situation, before_up
 from mina_infra.engine.report import Report, Silent
-from mina_infra.engine.run import adopting, changing
+from mina_infra.engine.run import changing, make_way
+from mina_infra.engine.told import adopting, guarded
+from mina_infra.errors import EngineError
 
 _UP = {"up", "update"}
 _PREVIEW = {"preview", "pre"}
@@ -42,12 +45,25 @@ def pulumi(env: EngineEnvironment, arguments: Sequence[str], report: Report | No
         if command in CHANGES_STATE:
             stack.enter_context(changing(env, report))
         if command in _UP:
-            stack.enter_context(adopting(asyncio.run(before_up(env, report)).adopt))
+            situation = asyncio.run(before_up(env, report))
+            _refuse_to_remove(env, situation)
+            make_way(env, report, situation)
+            stack.enter_context(guarded())
+            stack.enter_context(adopting(situation.adopt))
         if command in NEEDS_PROVIDER:
             variables |= stack.enter_context(provider(env, report))
         if command in RUNS_PROGRAM:
             extra = [f"--client={stack.enter_context(served(program))}"]
         return _attached([str(env.pulumi), *_with_options(arguments, extra)], env, variables)
+
+
+def _refuse_to_remove(env: EngineEnvironment, situation: Situation) -> None:
+    """Claims that are made anew have to go before the engine shows its plan and asks."""
+    if way_for(situation.volumes, env.plan, situation.recorded).remove:
+        raise EngineError(
+            "claims that this run names would be made anew, and have to go first; nothing was changed. "
+            f"`mina-infra up -s {env.stack} --allow-volume ...` does that."
+        )
 
 
 def _with_options(arguments: Sequence[str], extra: Sequence[str]) -> list[str]:

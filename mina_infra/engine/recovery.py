@@ -9,17 +9,19 @@ anything is changed.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mina_infra.cluster.api import CLAIM, PERSISTENT_VOLUME, ApiStatusError, KubeApi
 from mina_infra.engine.environment import EngineEnvironment
-from mina_infra.engine.guard import refuse_lost_volumes
+from mina_infra.engine.guard import VolumesInDangerError, examine_volumes
 from mina_infra.engine.inventory import (
     Comparison,
     Live,
     compare,
+    describe,
     known_kind,
     listed,
     planned_keys,
@@ -29,6 +31,7 @@ from mina_infra.engine.inventory import (
 from mina_infra.engine.report import Report
 from mina_infra.engine.state import ObjectKey, Recorded, recorded
 from mina_infra.errors import ClusterError, EngineError
+from mina_infra.plan.losses import ALLOW, Verdict, patterns
 
 GONE_DEADLINE_S = 180.0
 """Seconds to wait for what is being deleted; a namespace of 200 nodes takes about 20, a cloud's disk longer."""
@@ -40,6 +43,7 @@ class Situation:
 
     recorded: Recorded
     difference: Comparison
+    volumes: Verdict = field(default_factory=Verdict)
 
     @property
     def adopt(self) -> bool:
@@ -52,17 +56,55 @@ class Situation:
         return bool(self.difference.lost)
 
 
-async def before_up(env: EngineEnvironment, report: Report) -> Situation:
-    """Look, refuse or say what will be repaired. Changes nothing. Raises ClusterError or EngineError."""
+async def before_up(env: EngineEnvironment, report: Report, allow: Sequence[str] = ()) -> Situation:
+    """Look, refuse or say what will be repaired. Changes nothing. Raises ClusterError or EngineError.
+
+    `allow`: patterns of the claims that this run may lose, beside those of the variable.
+    """
+    situation = await look(env, report, allow)
+    if situation.volumes.refused:
+        raise VolumesInDangerError(situation.volumes.refused)
+    return situation
+
+
+async def look(env: EngineEnvironment, report: Report, allow: Sequence[str] = ()) -> Situation:
+    """What `before_up` sees, with the volumes in danger as data. Raises ClusterError or EngineError."""
+    known = recorded(env)
+    refuse_another_record(env, known)
     async with KubeApi.from_kubeconfig(env.kubeconfig, env.context) as api:
         # Whatever is still on its way out looks like an unchanged object now and would be missing afterwards.
         live = await wait_until_gone(api, env, planned_keys(env.plan), report)
-    known = recorded(env)
+        claims = await _claims_elsewhere(api, env, known)
     difference = compare(planned_keys(env.plan), known, live, env.plan.spec.name)
     refuse_foreign(env, live, difference.foreign)
-    refuse_lost_volumes(env.plan.objects(), live)
-    _tell(report, difference)
-    return Situation(known, difference)
+    allow = (*allow, *patterns(os.environ.get(ALLOW, "")))
+    verdict = examine_volumes(env.plan, known, {**live, **claims}, allow, moved(env, known))
+    _tell(report, difference, verdict)
+    return Situation(known, difference, verdict)
+
+
+def refuse_another_record(env: EngineEnvironment, known: Recorded) -> None:
+    """Raise EngineError when the record in place is that of another stack: the engine would delete what it names."""
+    others = sorted(known.stacks - {env.stack})
+    if others:
+        raise EngineError(
+            f"the engine's record of stack '{env.stack}' is that of stack '{others[0]}'; nothing was changed. Put its "
+            f"own back, or run `mina-infra recover -s {env.stack}`, which starts from what is in the cluster."
+        )
+
+
+def moved(env: EngineEnvironment, known: Recorded) -> tuple[str, str] | None:
+    """The cluster's identifier on record and in the stack file, where they differ: the engine then replaces it all."""
+    if known.cluster is None or known.cluster == env.identifier:
+        return None
+    return known.cluster, env.identifier
+
+
+async def _claims_elsewhere(api: KubeApi, env: EngineEnvironment, known: Recorded) -> Live:
+    """The claims in namespaces that the engine has on record and the plan has not: the testnet was renamed."""
+    namespaces = {key.namespace or key.name for key in known.objects if key.namespace or key.kind == "Namespace"}
+    lists = [await api.objects(CLAIM, each) for each in sorted(namespaces - {env.plan.spec.namespace})]
+    return {ObjectKey.of(item): describe(item) for items in lists for item in items}
 
 
 async def before_refresh(env: EngineEnvironment) -> Situation:
@@ -146,8 +188,13 @@ async def _wait_for(left: Sequence[object], began: float, report: Report) -> Non
     await asyncio.sleep(0.5)
 
 
-def _tell(report: Report, difference: Comparison) -> None:
-    """Say what an interrupted run, or somebody's hand, left behind."""
+def _tell(report: Report, difference: Comparison, volumes: Verdict) -> None:
+    """Say what an interrupted run, or somebody's hand, left behind, and which volumes go on purpose."""
+    if volumes.allowed:
+        names = sorted({each.claim for each in volumes.allowed})
+        report.say("volumes", f"lost on purpose, as named for this run: {', '.join(names)}")
+    for pattern in volumes.idle:
+        report.say("volumes", f"'{pattern}' of the allow list matches no volume in danger")
     if difference.adopt:
         report.say("adopting", f"{len(difference.adopt)} objects of an interrupted run")
     if difference.lost:

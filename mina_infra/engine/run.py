@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import signal
 import threading
 import time
@@ -27,16 +26,18 @@ from pulumi.automation._stack import StackInitMode
 
 from mina_infra.engine.command import EngineCommand
 from mina_infra.engine.environment import EngineEnvironment
+from mina_infra.engine.guard import way_for
 from mina_infra.engine.process import end_leftovers, exclusive
 from mina_infra.engine.program import Program
 from mina_infra.engine.progress import Progress
 from mina_infra.engine.provider import provider
-from mina_infra.engine.recovery import before_destroy, before_refresh, before_up, sweep
+from mina_infra.engine.recovery import Situation, before_destroy, before_refresh, before_up, look, sweep
 from mina_infra.engine.report import Report, Silent
-from mina_infra.engine.state import mend, outputs
+from mina_infra.engine.state import mend, outputs, unprotect
+from mina_infra.engine.told import adopting, guarded, pausing
 from mina_infra.errors import EngineError, MinaInfraError
 from mina_infra.outputs import OutputsDocument
-from mina_infra.spec.pause import PAUSED, to_variable, with_paused
+from mina_infra.plan.losses import message
 
 # An engine that is killed is told in one message of ours, not by the libraries that lose their connection to it.
 warnings.filterwarnings("ignore", message="Error in event stream")
@@ -44,9 +45,6 @@ logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
 
 PARALLEL = 64
 """Operations at once; enough to keep the API server busy (docs/facts.md: measured/waiting)."""
-
-ADOPT = "MINA_INFRA_ADOPT"
-"""Set for one run after an interrupted one: the program then lets its provider take over existing objects."""
 
 
 @dataclass(frozen=True)
@@ -88,20 +86,28 @@ class Preview:
         return summary
 
 
-def up(env: EngineEnvironment, report: Report | None = None, *, paused: Set[str] = frozenset()) -> UpResult:
+def up(
+    env: EngineEnvironment,
+    report: Report | None = None,
+    *,
+    allow: Sequence[str] = (),
+    paused: Set[str] = frozenset(),
+) -> UpResult:
     """Make the cluster what the stack file says. Raises SpecError, ClusterError or EngineError.
 
-    `paused`: nodes that this run stops beyond those that the document stops; `spec.pause.ALL` for every one. The next
-    run without it starts them again. Does not wait for pods: see `mina_infra.engine.settle`.
+    Refuses to lose a volume whose claim no pattern of `allow` names (docs/facts.md: rule/23). `paused`: nodes that this
+    run stops beyond those that the document stops; `spec.pause.ALL` for every one. The next run without it starts them
+    again. Does not wait for pods: see `mina_infra.engine.settle`.
     """
     report = report or Silent()
     with changing(env, report), pausing(env, paused):
-        situation = asyncio.run(before_up(env, report))
+        situation = asyncio.run(before_up(env, report, allow))
+        make_way(env, report, situation)
         total = max(len(env.plan.objects()), len(situation.recorded.objects))
         # What a killed engine changed and did not record looks unchanged to the next one, which would leave it so.
         refresh = situation.refresh or _unfinished(env).exists()
         total += len(situation.recorded.objects) if refresh else 0
-        with adopting(situation.adopt):
+        with guarded(), adopting(situation.adopt):
             run = _Run(env, report, total)
             with finishing(env, run):
                 run.go(lambda stack, **common: stack.up(refresh=refresh or None, **common))
@@ -142,28 +148,53 @@ def refresh(env: EngineEnvironment, report: Report | None = None) -> RunResult:
     return RunResult(run.progress.changes, run.seconds)
 
 
-def preview(env: EngineEnvironment, report: Report | None = None, *, paused: Set[str] = frozenset()) -> Preview:
+def make_way(env: EngineEnvironment, report: Report, situation: Situation) -> None:
+    """Let the engine lose the volumes that this run names, and only those.
+
+    What it has protected on record is unprotected there; claims that are made anew go first, with what mounts them.
+    """
+    way = way_for(situation.volumes, env.plan, situation.recorded)
+    if way.unprotect:
+        unprotect(env, way.unprotect)
+    if way.remove:
+        run = _Run(env, report, len(way.remove))
+        with finishing(env, run):
+            run.go(lambda stack, **common: stack.destroy(target=list(way.remove), target_dependents=True, **common))
+
+
+def preview(
+    env: EngineEnvironment,
+    report: Report | None = None,
+    *,
+    allow: Sequence[str] = (),
+    paused: Set[str] = frozenset(),
+) -> Preview:
     """What `up` would do, as data; unchanged objects are listed too. Takes no lock and changes nothing.
 
-    Raises EngineError when there is no digest at all, which is never the same as "no changes".
+    Volumes that `up` would refuse to lose are a failure in the digest's diagnostics. Raises EngineError when there is
+    no digest at all, which is never the same as "no changes".
     """
     report = report or Silent()
-    situation = asyncio.run(before_up(env, report))
+    situation = asyncio.run(look(env, report, allow))
     total = max(len(env.plan.objects()), len(situation.recorded.objects))
     # A flipped retainOnDelete is visible in no other way (docs/facts.md: pulumi/preview-digest).
     run = _Run(env, report, total, {"preview": ["--show-sames"]})
     failure: MinaInfraError | None = None
     try:
-        with pausing(env, paused):
+        with guarded(), pausing(env, paused):
             run.go(lambda stack, **common: stack.preview(json=True, **common))
     except EngineError as error:
         failure = error
     finally:
         end_leftovers(env.lock, grace_s=1.0)
     try:
-        return Preview(json.loads(run.printed), failed=failure is not None)
+        digest = json.loads(run.printed)
     except ValueError:
         raise failure or EngineError("the engine printed no digest") from None
+    refused = situation.volumes.refused
+    if refused:
+        digest.setdefault("diagnostics", []).append({"severity": "error", "message": message(refused, shown=None)})
+    return Preview(digest, failed=failure is not None or bool(refused))
 
 
 @contextmanager
@@ -196,33 +227,6 @@ def finishing(env: EngineEnvironment, run: _Run) -> Iterator[None]:
             _unfinished(env).unlink(missing_ok=True)
         raise
     _unfinished(env).unlink(missing_ok=True)
-
-
-@contextmanager
-def adopting(wanted: bool) -> Iterator[None]:
-    """Tell the program, which runs in this process, to let its provider take over what exists."""
-    if not wanted:
-        yield
-        return
-    os.environ[ADOPT] = "1"
-    try:
-        yield
-    finally:
-        del os.environ[ADOPT]
-
-
-@contextmanager
-def pausing(env: EngineEnvironment, nodes: Set[str]) -> Iterator[None]:
-    """Tell the program, which runs in this process, which nodes to stop. Raises SpecError for unknown ones."""
-    if not nodes:
-        yield
-        return
-    with_paused(env.plan.spec, nodes)
-    os.environ[PAUSED] = to_variable(nodes)
-    try:
-        yield
-    finally:
-        del os.environ[PAUSED]
 
 
 class _Stack(auto.Stack):

@@ -10,7 +10,7 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from mina_infra.outputs import OutputsDocument
 
 _KUBERNETES = "kubernetes:"
 _STACK = "pulumi:pulumi:Stack"
+_PROVIDER = "pulumi:providers:kubernetes"
 OUTPUT = "testnet"
 """What the program calls the outputs document."""
 
@@ -56,6 +57,9 @@ class RecordedObject:
 
     uid: str
     protect: bool
+    urn: str = ""
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    """As the engine last saw it."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,10 @@ class Recorded:
 
     objects: Mapping[ObjectKey, RecordedObject] = field(default_factory=dict)
     resources: int = 0
+    stacks: frozenset[str] = frozenset()
+    """Whose record it says it is: the stack's name, unless somebody put another stack's in its place."""
+    cluster: str | None = None
+    """The identifier of the cluster that it was made for."""
 
     @property
     def protected(self) -> tuple[ObjectKey, ...]:
@@ -90,8 +98,14 @@ def parse_deployment(deployment: Mapping[str, Any]) -> Recorded:
             seen = each.get("outputs") or each.get("inputs") or {}
             if "kind" in seen and "name" in seen.get("metadata", {}):
                 uid = str(seen["metadata"].get("uid", ""))
-                objects[ObjectKey.of(seen)] = RecordedObject(uid, bool(each.get("protect")))
-    return Recorded(objects, len(resources))
+                objects[ObjectKey.of(seen)] = RecordedObject(uid, bool(each.get("protect")), each["urn"], seen)
+    clusters = [each.get("inputs") or {} for each in resources if each["type"] == _PROVIDER]
+    return Recorded(
+        objects,
+        len(resources),
+        frozenset(each["urn"].split(":")[2] for each in resources),
+        next((each["clusterIdentifier"] for each in clusters if "clusterIdentifier" in each), None),
+    )
 
 
 def outputs(env: EngineEnvironment) -> OutputsDocument:
@@ -123,6 +137,16 @@ def _asked_outputs(env: EngineEnvironment) -> Mapping[str, Any]:
     if "no stack named" in done.stderr:
         return {}
     raise EngineError(f"the outputs of stack '{env.stack}' cannot be read: {done.stderr.strip()}")
+
+
+def unprotect(env: EngineEnvironment, urns: Sequence[str]) -> None:
+    """Take the engine's protection off resources on its record; nothing else changes. Raises EngineError."""
+    command = [str(env.pulumi), "state", "unprotect", *urns, "--stack", env.stack, "--yes", "--non-interactive"]
+    done = subprocess.run(
+        command, cwd=env.work_dir, env=env.process_environment(), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise EngineError(f"the volumes of stack '{env.stack}' cannot be unprotected: {done.stderr.strip()}")
 
 
 def state_file(env: EngineEnvironment) -> Path:

@@ -8,6 +8,11 @@ from mina_infra.plan.nodes import Node
 from mina_infra.spec import TestnetSpec, VolumeKind
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
+TESTNET = "testnet"
+APP = "app"
+"""The node."""
+CLASS = "class"
+"""The node group."""
 ERA = "mina-infra/era"
 VOLUME = "mina-infra/volume"
 JOB = "mina-infra/job"
@@ -22,17 +27,17 @@ RENEWED_UNTIL = "mina-infra/renewed-until"
 
 def of_testnet(spec: TestnetSpec) -> dict[str, str]:
     """On every object: whose it is. An object without both is not ours."""
-    return {MANAGED_BY: "mina-infra", "testnet": spec.name}
+    return {MANAGED_BY: "mina-infra", TESTNET: spec.name}
 
 
 def identity(spec: TestnetSpec, node: Node) -> dict[str, str]:
     """What selects the one pod of a node; never changes."""
-    return {"app": node.name, "testnet": spec.name}
+    return {APP: node.name, TESTNET: spec.name}
 
 
 def of_node(spec: TestnetSpec, node: Node) -> dict[str, str]:
     """On a node's objects that outlive an era and an image: its Service."""
-    return {**of_testnet(spec), "app": node.name, "role": node.group.role.value, "class": node.group.name}
+    return {**of_testnet(spec), APP: node.name, "role": node.group.role.value, CLASS: node.group.name}
 
 
 def of_claim(spec: TestnetSpec, kind: VolumeKind, node: Node | None) -> dict[str, str]:

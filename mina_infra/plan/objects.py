@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,12 @@ class TestnetPlan:
 
     def objects(self) -> tuple[PlannedObject, ...]:
         """All objects in the order of their registration: whatever an object needs comes before it."""
-        seeds_first = sorted(self.groups, key=lambda group: group.role != "seed")
-        of_groups = [each for group in seeds_first for each in group.objects]
-        return (*self.base, *self.classes, *self.genesis, *of_groups)
+        return tuple(each for _, each in self.registered())
+
+    def registered(self) -> Iterator[tuple[str, PlannedObject]]:
+        """All objects in that order, each with the type of the component that registers it."""
+        parts = (("Testnet", self.base), ("RegionalStorageClasses", self.classes), ("GenesisLedger", self.genesis))
+        yield from ((component, each) for component, objects in parts for each in objects)
+        for group in sorted(self.groups, key=lambda group: group.role != "seed"):
+            component = "SeedNodes" if group.role == "seed" else "RoleDeployment"
+            yield from ((component, each) for each in group.objects)

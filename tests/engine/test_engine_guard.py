@@ -1,72 +1,118 @@
-"""Plans that would lose a volume are refused, with field, old and new value; growth is not."""
+"""Volumes that a run would lose, on the real engine: refused, or named and then really gone."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mina_infra.engine.guard import FIXED, problems, refuse_lost_volumes
-from mina_infra.engine.inventory import LiveObject
-from mina_infra.engine.state import ObjectKey
-from mina_infra.errors import EngineError
-from mina_infra.plan import PlannedObject
-
-CLAIM: dict[str, Any] = {
-    "storageClassName": "ssd",
-    "accessModes": ["ReadWriteOncePod"],
-    "volumeMode": "Filesystem",
-    "resources": {"requests": {"storage": "4Gi"}},
-}
+from mina_infra.cluster.api import CLAIM, NAMESPACE
+from mina_infra.engine import passthrough, run
+from mina_infra.engine.guard import VolumesInDangerError
+from mina_infra.local.control_plane import EmbeddedCluster
+from mina_infra.plan.losses import ALLOW
+from tests.engine.testnets import SmallTestnet, document
 
 
-def sized(storage: str) -> dict[str, Any]:
-    return {**CLAIM, "resources": {"requests": {"storage": storage}}}
+@pytest.fixture
+def testnet(
+    request: pytest.FixtureRequest, embedded_cluster: EmbeddedCluster, tmp_path: Path
+) -> Iterator[SmallTestnet]:
+    """A testnet that is not deployed yet, and gone after the test."""
+    name = re.sub("[^a-z]+", "-", request.node.name.removeprefix("test_"))[:28].strip("-")
+    testnet = SmallTestnet(name, embedded_cluster, tmp_path / "project")
+    yield testnet
+    run.destroy(testnet.env, testnet, exclude_protected=testnet.env.plan.keeps)
+    testnet.ask(lambda api: api.delete(NAMESPACE, name))
 
 
-def test_an_unchanged_claim_is_fine_whatever_the_api_server_added() -> None:
-    assert list(problems("c", CLAIM, {**CLAIM, "volumeName": "pvc-1"})) == []
+def nodes(testnet: SmallTestnet, **whale: Any) -> list[dict[str, Any]]:
+    """The groups of the document, with changes of the group `whale`."""
+    found: list[dict[str, Any]] = document(testnet.name)["nodes"]
+    found[1].update(whale)
+    return found
 
 
-@pytest.mark.parametrize(("old", "new"), [("4Gi", "4Gi"), ("4Gi", "5Gi"), ("4294967296", "4Gi"), ("4096Mi", "4Gi")])
-def test_rule_23_growth_and_another_spelling_are_fine(old: str, new: str) -> None:
-    assert list(problems("c", sized(new), sized(old))) == []
+def refused(testnet: SmallTestnet, allow: tuple[str, ...] = ()) -> set[str]:
+    """The claims for which `up` refuses to run; nothing may have changed."""
+    before = testnet.claims()
+    with pytest.raises(VolumesInDangerError) as error:
+        run.up(testnet.env, testnet, allow=allow)
+    assert testnet.claims() == before
+    return {each.claim for each in error.value.refused}
 
 
-def test_v15_shrinking_is_refused_with_both_sizes() -> None:
-    assert list(problems("whale-1", sized("3Gi"), sized("4Gi"))) == [
-        "claim 'whale-1': disks cannot shrink (4Gi -> 3Gi). Keep 4Gi, or move to a new volume."
-    ]
+def test_shrunk_group(testnet: SmallTestnet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused, shown by preview, then named: exactly what was named goes."""
+    run.up(testnet.env, testnet)
+    before = testnet.claims()
+    testnet.change(nodes=nodes(testnet, count=1))
+    gone = {"whale-2-runtime-state-e1", "whale-3-runtime-state-e1"}
+    assert refused(testnet) == gone
+    assert refused(testnet, ("whale-3-*",)) == {"whale-2-runtime-state-e1"}
+
+    shown = run.preview(testnet.env, testnet)
+    assert shown.failed
+    assert shown.changes["delete"] == 6, "the digest is whole all the same"
+    assert "count of 'whale' 3 -> 1" in shown.digest["diagnostics"][-1]["message"]
+    assert not run.preview(testnet.env, testnet, allow=["whale-?-*"]).failed
+
+    run.up(testnet.env, testnet, allow=["whale-[23]-*", "fish-*"])
+    assert testnet.claims() == {name: uid for name, uid in before.items() if name not in gone}
+    assert "volumes: 'fish-*' of the allow list matches no volume in danger" in testnet.said
+    assert any("lost on purpose" in line and "whale-2-runtime-state-e1" in line for line in testnet.said)
+
+    testnet.change(nodes=[each for each in nodes(testnet) if each.get("group") != "whale"]
+                   + [{"role": "block-producer", "group": "fish", "stake": 1}])  # fmt: skip
+    with pytest.raises(VolumesInDangerError):
+        passthrough.pulumi(testnet.env, ["up", "--yes", "--skip-preview"], testnet)
+    monkeypatch.setenv(ALLOW, "whale-1-*")
+    assert passthrough.pulumi(testnet.env, ["up", "--yes", "--skip-preview"], testnet) == 0
+    assert {name for name in testnet.claims() if name.startswith("whale")} == set()
 
 
-@given(st.integers(1, 10**6), st.integers(1, 10**6))
-def test_exactly_the_smaller_size_is_refused(old: int, new: int) -> None:
-    assert bool(list(problems("c", sized(f"{new}Mi"), sized(f"{old}Mi")))) == (new < old)
+def test_existing_claim_takes_the_place_of_ones_own(testnet: SmallTestnet) -> None:
+    """The gap that lost data: the claim left the plan without a word, and the engine deleted it."""
+    run.up(testnet.env, testnet)
+    metadata = {"name": "rescued", "namespace": testnet.name}
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    rescued = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+    testnet.ask(lambda api: api.apply(rescued))
+    before = testnet.claims()
+    instead = {"whale-1": {"volumes": {"runtime-state": {"existingClaim": "rescued"}}}}
+    testnet.change(nodes=nodes(testnet, overrides=instead))
+    assert refused(testnet) == {"whale-1-runtime-state-e1"}
+    run.up(testnet.env, testnet, allow=["whale-1-runtime-state-e1"])
+    del before["whale-1-runtime-state-e1"]
+    assert testnet.claims() == before
+    mounted = testnet.deployments()["whale-1"]["spec"]["template"]["spec"]["volumes"]
+    assert {"claimName": "rescued"} in [each.get("persistentVolumeClaim") for each in mounted]
+    testnet.change(nodes=nodes(testnet))
+    run.up(testnet.env, testnet)
+    assert testnet.claims()["rescued"] == before["rescued"]
+    testnet.ask(lambda api: api.delete(CLAIM, "rescued", testnet.name))
 
 
-@pytest.mark.parametrize("field", FIXED)
-def test_v16_a_fixed_field_is_refused_with_old_and_new_value(field: str) -> None:
-    (problem,) = problems("whale-1", {**CLAIM, field: ["new"]}, {**CLAIM, field: ["old"]})
-    assert f"changing {field} from old to new" in problem
-    assert "lose its data" in problem
-
-
-def test_rule_23_all_claims_are_named_in_one_refusal() -> None:
-    def planned(name: str) -> PlannedObject:
-        manifest = {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": {"name": name, "namespace": "qa"},
-            "spec": {**CLAIM, "storageClassName": "standard"},
-        }
-        return PlannedObject(name, manifest, protect=False, after=())
-
-    live = {
-        ObjectKey("", "PersistentVolumeClaim", "qa", name): LiveObject("u", "qa", "x", claim=CLAIM)
-        for name in ("whale-1", "whale-2")
-    }
-    with pytest.raises(EngineError) as refused:
-        refuse_lost_volumes([planned("whale-1"), planned("whale-2"), planned("whale-3")], live)
-    assert [line.split("'")[1] for line in str(refused.value).splitlines()[1:]] == ["whale-1", "whale-2"]
+def test_named_claims_of_a_kept_testnet(testnet: SmallTestnet) -> None:
+    """Protected ones: made anew with another shape while they are mounted, and left behind."""
+    testnet.change(retention="retain")
+    run.up(testnet.env, testnet)
+    before = testnet.claims()
+    small = {"whale-1": {"volumes": {"runtime-state": {"size": "1Gi"}}},
+             "whale-2": {"volumes": {"runtime-state": {"type": "standard"}}}}  # fmt: skip
+    changes = {"retention": "retain", "nodes": nodes(testnet, count=2, overrides=small)}
+    testnet.change(**changes)
+    whales = {f"whale-{index}-runtime-state-e1" for index in (1, 2, 3)}
+    assert refused(testnet) == whales
+    result = run.up(testnet.env, testnet, allow=["whale-*"])
+    assert {node.name for node in result.outputs.nodes} == set(testnet.deployments())
+    after = testnet.claims()
+    assert {name for name in before if after.get(name) != before[name]} == whales
+    assert whales - after.keys() == {"whale-3-runtime-state-e1"}
+    spec = testnet.ask(lambda api: api.get(CLAIM, "whale-1-runtime-state-e1", testnet.name))
+    assert spec is not None
+    assert spec["spec"]["resources"]["requests"]["storage"] == "1Gi"
+    assert set(run.up(testnet.env, testnet).changes) == {"same"}
