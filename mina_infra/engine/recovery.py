@@ -69,11 +69,11 @@ async def before_up(env: EngineEnvironment, report: Report, allow: Sequence[str]
 
 async def look(env: EngineEnvironment, report: Report, allow: Sequence[str] = ()) -> Situation:
     """What `before_up` sees, with the volumes in danger as data. Raises ClusterError or EngineError."""
-    known = recorded(env)
-    refuse_another_record(env, known)
     async with KubeApi.from_kubeconfig(env.kubeconfig, env.context) as api:
         # Whatever is still on its way out looks like an unchanged object now and would be missing afterwards.
         live = await wait_until_gone(api, env, planned_keys(env.plan), report)
+        known = recorded(env)
+        refuse_another_record(env, known)
         claims = await _claims_elsewhere(api, env, known)
     difference = compare(planned_keys(env.plan), known, live, env.plan.spec.name)
     refuse_foreign(env, live, difference.foreign)
