@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from mina_infra.plan import secrets
 from mina_infra.plan.objects import TestnetPlan
 from mina_infra.plan.table import table
+from mina_infra.spec import TestnetSpec
 from mina_infra.storage import cost
 from mina_infra.storage.capabilities import provider_info
+from mina_infra.storage.machines import attach_limit
 from mina_infra.storage.prices import usd_a_month
 from mina_infra.storage.volumes import Claimed, Volumes
 
@@ -62,7 +64,8 @@ class Summary:
     """The plan in figures. `usd` is None when a price is unknown; `unknown_prices` then names the products.
     `prices_of` is the date of the oldest price list that was used.
 
-    `attach_limits`: block disks that a machine takes, on the provider's smallest and usual machine types.
+    `attach_limits`: block disks that a machine takes, on the provider's smallest and usual machine types; twice the
+    same where the document names `machine`, the type.
     """
 
     testnet: str
@@ -80,6 +83,7 @@ class Summary:
     unknown_prices: tuple[str, ...]
     prices_of: str | None
     attach_limits: tuple[int, int]
+    machine: str | None
     groups: tuple[Group, ...]
     volumes: tuple[VolumeRow, ...]
     secrets: tuple[SecretRow, ...]
@@ -96,6 +100,7 @@ def summarize(plan: TestnetPlan) -> Summary:
     spec = plan.spec
     estimate = cost.monthly(spec)
     rows = tuple(_volume_rows(plan))
+    machine, limits = _machine(spec)
     return Summary(
         testnet=spec.name,
         era=spec.era,
@@ -111,11 +116,21 @@ def summarize(plan: TestnetPlan) -> Summary:
         known_usd=estimate.known_usd,
         unknown_prices=estimate.unknown,
         prices_of=estimate.prices_of,
-        attach_limits=provider_info(spec).attach_limits,
+        attach_limits=limits,
+        machine=machine,
         groups=tuple(_groups(plan)),
         volumes=rows,
         secrets=tuple(_secret_rows(plan)),
     )
+
+
+def _machine(spec: TestnetSpec) -> tuple[str | None, tuple[int, int]]:
+    """The machine type that the document names, if its slots are known, and how many machines of a kind take."""
+    machines = spec.target.machines
+    limit = attach_limit(spec.target.provider, machines.type) if machines else None
+    if machines is None or limit is None:
+        return None, provider_info(spec).attach_limits
+    return machines.type, (limit, limit)
 
 
 def _groups(plan: TestnetPlan) -> Iterable[Group]:
@@ -209,9 +224,14 @@ def _notes(summary: Summary) -> list[str]:
     small, usual = summary.attach_limits
     disks = sum(group.nodes * group.disks for group in summary.groups)
     most = max((group.disks for group in summary.groups), default=0)
+    slots = f"attach slots: {disks} block disks, at most {most} a pod. "
+    if summary.machine:
+        slots += f"A {summary.machine} takes {small}: {-(-disks // small)} machines at least"
+    else:
+        slots += f"The smallest machine types take {small}, others up to {usual}: "
+        slots += f"{-(-disks // small)} or {-(-disks // usual)} machines at least"
     return [
-        f"attach slots: {disks} block disks, at most {most} a pod. The smallest machine types take {small}, others up "
-        f"to {usual}: {-(-disks // small)} or {-(-disks // usual)} machines at least",
+        slots,
         f"prices: list prices of {summary.prices_of}, volumes kept for a whole month"
         if summary.prices_of
         else "prices: none known",

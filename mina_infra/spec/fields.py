@@ -18,7 +18,7 @@ IMAGE = (
 DIGEST = r"^sha256:[0-9a-f]{64}$"
 FILE_SYSTEM = r"^fs-[0-9a-f]{8,40}$"
 IPV4 = r"^(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){3}$"
-MACHINE = r"^[a-z][a-z0-9]*(-[a-z0-9]+)+$"
+MACHINE = r"^[A-Za-z][A-Za-z0-9]*([-._][A-Za-z0-9]+)+$"
 CPU = r"^[0-9]{1,6}(\.[0-9]{1,3}|m)?$"
 EXISTING = r"^([a-z0-9-]{1,63}/)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$"
 BUCKET = r"^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$"
@@ -38,7 +38,7 @@ PATTERNS = {
     IDENTITY: "must be a Google service account: name@project.iam.gserviceaccount.com",
     KUBERNETES: 'must be a release of Kubernetes such as "1.35", in quotes',
     DIGEST: "must be a digest: sha256: and 64 hex digits",
-    MACHINE: "must be a machine type such as n2-standard-8",
+    MACHINE: "must be a machine type such as n2-standard-8, m6i.2xlarge or Standard_D8s_v5",
     CPU: "must be a number of cores such as 2, 0.5 or 500m",
     VERSION: "must be a release such as 3.0.1",
 }

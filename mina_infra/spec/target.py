@@ -34,13 +34,13 @@ class Machines(_Model):
     """The machines that carry the testnet, as far as disks are concerned."""
 
     type: Annotated[str, StringConstraints(pattern=fields.MACHINE)]
-    """Machine type, e.g. n2-standard-8: decides how many disks one attaches."""
+    """Machine type, e.g. n2-standard-8, m6i.2xlarge, Standard_D8s_v5: decides which disks it attaches and how many."""
     count: Annotated[int, Field(ge=1, le=10_000), Number]
     """How many there are, or how far the cluster may grow."""
     boot_disk_gib: Gib = 100
-    """Boot disk of each, in GiB: it counts against the quota of the region."""
+    """Boot disk of each, in GiB: it counts against the quota of the region (gke)."""
     boot_disk: Literal["ssd", "balanced", "standard"] = "balanced"
-    """Type of the boot disks."""
+    """Type of the boot disks (gke)."""
 
 
 class Quota(_Model):
@@ -74,6 +74,6 @@ class Target(_Model):
     networks: tuple[Network, ...] = ("10.0.0.0/8",)
     """Pod and Service address ranges (CIDR) of the cluster: daemons trust and dial private addresses only in these."""
     machines: Machines | None = None
-    """Machines of a gke cluster; given, their attach slots and boot disks are reckoned with."""
+    """Machines of the cluster; given, their disk types, attach slots and boot disks are reckoned with."""
     quota: Quota = Quota()
     """Limits of a gke project in the region, as `gcloud compute regions describe` prints them."""

@@ -178,7 +178,7 @@ _AKS = ProviderInfo(
         DiskType.BALANCED: _azure("StandardSSD_ZRS", zones=3),
         DiskType.SHARED: _AZURE_FILES,
     },
-    attach_limits=(8, 32),
+    attach_limits=(4, 32),
 )
 
 

@@ -1,4 +1,4 @@
-"""Does a testnet fit the quota of its region and the attach slots of its machines? Only as far as the document tells.
+"""Does a testnet fit its machines and the quota of its region? Only as far as the document tells.
 
 Other testnets of the project are not known here; what they use has to be taken off the limits that are given.
 """
@@ -10,19 +10,8 @@ from collections.abc import Iterator
 from mina_infra.spec import Issue, Provider, TestnetSpec
 from mina_infra.spec.target import Machines, Quota
 from mina_infra.storage.classes import NoSuchDisk
+from mina_infra.storage.machines import REGIONAL_SERIES, attach_limit, disks_of, series
 from mina_infra.storage.volumes import Volume, Volumes
-
-_SHARED_CORE = ("f1-micro", "g1-small", "e2-micro", "e2-small", "e2-medium")
-# From this many virtual processors on; between two sizes the smaller figure (docs/facts.md: storage/attach-slots).
-_BY_SIZE = {
-    "n4": {0: 15, 9: 31},
-    "n4d": {0: 15, 9: 31},
-    "n4a": {0: 15, 9: 31},
-    "c4": {0: 7, 4: 15, 24: 31, 48: 63, 96: 127},
-    "c4d": {0: 3, 4: 7, 8: 15, 96: 31, 192: 63, 384: 127},
-    "c4a": {0: 7, 8: 15, 48: 31, 72: 63},
-}
-_FIRST_THREE = ("e2", "n1", "n2", "n2d", "c2", "c2d", "c3", "c3d", "t2a", "t2d", "m1", "m2", "m3")
 
 _FAMILIES = {
     "ssd_gib": ("ssdGib", "SSD_TOTAL_GB", "SSD/balanced", ("pd-ssd", "pd-balanced")),
@@ -32,40 +21,36 @@ _FAMILIES = {
 _BOOT = {"ssd": "pd-ssd", "balanced": "pd-balanced", "standard": "pd-standard"}
 
 
-def attach_limit(machine: str) -> int | None:
-    """Block disks that a machine type of Compute Engine attaches beside its boot disk; None where it is not known."""
-    if machine in _SHARED_CORE:
-        return 15
-    series, _, size = machine.partition("-")
-    processors = size.rpartition("-")[2]
-    if series in _BY_SIZE and processors.isdigit():
-        return [slots for least, slots in _BY_SIZE[series].items() if int(processors) >= least][-1]
-    return 127 if series in _FIRST_THREE else None
-
-
 def check(spec: TestnetSpec) -> Iterator[Issue]:
     """What does not fit."""
-    if spec.target.provider is not Provider.GKE:
-        yield from _not_known_here(spec)
-        return
+    yield from _not_known_here(spec)
+    machines = spec.target.machines
     try:
         volumes = [each.volume for each in Volumes(spec).all() if each.volume.volume_name is None]
     except NoSuchDisk:
         return  # said for the volume itself
-    yield from _quota(spec, volumes)
-    if spec.target.machines is not None:
-        yield from _slots(spec, spec.target.machines)
+    if spec.target.provider is Provider.GKE:
+        yield from _quota(spec, volumes)
+    if machines is not None and spec.target.provider is not Provider.LOCAL:
+        yield from _disks(spec, machines, volumes)
+        yield from _slots(spec, machines)
 
 
 def _not_known_here(spec: TestnetSpec) -> Iterator[Issue]:
     """Limits that would be given in vain."""
-    for key, given in (("machines", spec.target.machines is not None), ("quota", spec.target.quota != Quota())):
-        if given:
-            yield Issue(
-                ("target", key),
-                f"{key} of provider '{spec.target.provider.value}' are not known here; only gke's are reckoned with.",
-                f"Remove `{key}`.",
-            )
+    provider = spec.target.provider
+    if spec.target.machines is not None and provider is Provider.LOCAL:
+        yield Issue(
+            ("target", "machines"),
+            "the machines of provider 'local' are not real and attach what they are given.",
+            "Remove `machines`.",
+        )
+    if spec.target.quota != Quota() and provider is not Provider.GKE:
+        yield Issue(
+            ("target", "quota"),
+            f"quota of provider '{provider.value}' is not known here; only gke's is reckoned with.",
+            "Remove `quota`.",
+        )
 
 
 def _quota(spec: TestnetSpec, volumes: list[Volume]) -> Iterator[Issue]:
@@ -73,7 +58,7 @@ def _quota(spec: TestnetSpec, volumes: list[Volume]) -> Iterator[Issue]:
     machines = spec.target.machines
     for field, (key, quota, name, products) in _FAMILIES.items():
         limit = getattr(spec.target.quota, field)
-        claims = sum(each.effective_gib for each in volumes if _product(each) in products)
+        claims = sum(each.effective_gib for each in volumes if _family(each) in products)
         boot = machines.count * machines.boot_disk_gib if machines and _boot(spec, machines) in products else 0
         if limit is not None and claims + boot > limit:
             yield Issue(
@@ -84,11 +69,60 @@ def _quota(spec: TestnetSpec, volumes: list[Volume]) -> Iterator[Issue]:
             )
 
 
+def _disks(spec: TestnetSpec, machines: Machines, volumes: list[Volume]) -> Iterator[Issue]:
+    """Disks that no machine of this type attaches: their pods would wait for ever."""
+    known = disks_of(spec.target.provider, machines.type)
+    if known is None:
+        return
+    # Of a class that the cluster has already, nobody here knows what it makes.
+    own = (each.storage_class.capability for each in volumes if each.of_own_class)
+    wanted = dict.fromkeys(each.product for each in own if each.block)
+    for product in wanted:
+        if product.startswith("regional-") and product not in known:
+            yield _no_regional(machines)
+            return
+        if product not in known:
+            yield _not_attached(machines, ("target", "machines", "type"), product, known)
+    boot = _boot(spec, machines)
+    if boot not in known and boot not in wanted and any(product in known for product in _BOOT.values()):
+        yield _not_attached(machines, ("target", "machines", "bootDisk"), boot, known)
+
+
+def _not_attached(machines: Machines, path: tuple[str, ...], product: str, known: frozenset[str]) -> Issue:
+    """(docs/facts.md: refusal/V8, storage/machine-disks)"""
+    zonal = sorted(each for each in known if not each.startswith("regional-"))
+    if product.startswith("pd-") and "hyperdisk-balanced" in known:
+        hint = "Set target.diskFamily: hyperdisk, or choose machines of another series."
+    elif product.startswith("hyperdisk-"):
+        hint = "Remove target.diskFamily, or choose machines of another series."
+    else:
+        hint = "Choose a type whose disk is among these, or machines of another series."
+    where = " as its boot disk" if path[-1] == "bootDisk" else ""
+    return Issue(
+        path,
+        f"machine type {machines.type} cannot attach {product}{where}. {series(machines.type).upper()} supports: "
+        f"{', '.join(zonal)}.",
+        hint,
+    )
+
+
+def _no_regional(machines: Machines) -> Issue:
+    """(docs/facts.md: refusal/V9, storage/machine-disks)"""
+    names = [each.upper() for each in REGIONAL_SERIES]
+    return Issue(
+        ("target", "replication"),
+        f"replication: regional needs {', '.join(names[:-1])} or {names[-1]} nodes (or type "
+        f"hyperdisk-balanced-high-availability); the machines are {machines.type}.",
+        "Set target.diskFamily: hyperdisk for machines that take it, or replication: zonal.",
+    )
+
+
 def _slots(spec: TestnetSpec, machines: Machines) -> Iterator[Issue]:
     """Every block disk of every pod needs a slot at the same time (docs/facts.md: refusal/V23)."""
-    limit = attach_limit(machines.type)
+    limit = attach_limit(spec.target.provider, machines.type)
+    volumes = Volumes(spec)
     per_pod = {
-        node: sum(each.storage_class.capability.block for each in Volumes(spec).own(group, node))
+        node: sum(each.storage_class.capability.block for each in volumes.own(group, node))
         for group in spec.nodes
         for node in group.node_names()
     }
@@ -104,7 +138,7 @@ def _slots(spec: TestnetSpec, machines: Machines) -> Iterator[Issue]:
         )
 
 
-def _product(volume: Volume) -> str:
+def _family(volume: Volume) -> str:
     return volume.storage_class.capability.product.removeprefix("regional-")
 
 

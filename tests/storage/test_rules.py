@@ -102,6 +102,14 @@ def test_v12_a_zone_of_another_region() -> None:
     assert "zone us-east1-b is not one of region 'us-central1'" in issue.message
 
 
+@pytest.mark.parametrize(
+    ("provider", "region", "zone"), [("gke", "us-east1", "us-east10-b"), ("aks", "eastus", "eastus2-1")]
+)
+def test_v12_a_region_whose_name_begins_alike(provider: str, region: str, zone: str) -> None:
+    found = issues(target={"provider": provider, "region": region, "zones": [zone]})
+    assert any(f"zone {zone} is not one of region '{region}'" in each.message for each in found)
+
+
 def test_v13_hyperdisk_is_not_rounded_up() -> None:
     issue = only(target={**GKE, "diskFamily": "hyperdisk"}, volumes={"runtime-state": {"size": "2Gi"}})
     assert issue.path == ("volumes", "runtime-state", "size")
