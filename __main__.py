@@ -1,13 +1,16 @@
-"""The Pulumi program: one testnet from the document of this stack."""
+"""The Pulumi program: the testnet of this stack, or what the testnets of its cluster share."""
 
 import pulumi
 
-from components import Monitoring, Testnet, cluster_provider
+from components import Monitoring, RegionalStorageClasses, Testnet, cluster_provider
 
 config = pulumi.Config("mina-infra")
-document = config.require_object("testnet")
-testnet = Testnet(document["name"], document, pulumi.ResourceOptions(provider=cluster_provider(config)))
-monitoring = config.get_object("monitoring")
+storage, monitoring = config.get_object("storage"), config.get_object("monitoring")
+document = config.get_object("testnet") if storage else config.require_object("testnet")
+here = pulumi.ResourceOptions(provider=cluster_provider(config))
+if storage:
+    RegionalStorageClasses("storage", {"cluster": storage}, here)
+if document:
+    pulumi.export("testnet", Testnet(document["name"], document, here).document)
 if monitoring:
-    Monitoring("monitoring", {"settings": monitoring, "testnets": [document]})
-pulumi.export("testnet", testnet.document)
+    Monitoring("monitoring", {"settings": monitoring, "testnets": [document] if document else []})

@@ -50,6 +50,10 @@ class TargetArgs(TypedDict):
     """Oldest release of Kubernetes that the cluster runs: 1.35."""
     networks: NotRequired[list[str]]
     """Pod and Service address ranges (CIDR) of the cluster. Default: 10.0.0.0/8."""
+    storage_classes: NotRequired[str]
+    """own (default): the testnet makes its storage classes. shared: it refers to those of the cluster's stack."""
+    class_parameters: NotRequired[dict[str, str]]
+    """More parameters of the storage classes, as the provider's driver names them."""
     machines: NotRequired[MachinesArgs]
     """Machines of a gke cluster; given, their attach slots and boot disks are reckoned with."""
     quota: NotRequired[QuotaArgs]
@@ -84,6 +88,24 @@ class GenesisArgs(TypedDict):
     """Genesis ledger, proof and epoch ledger."""
 
 
+class PerformanceArgs(TypedDict):
+    """What a disk does beyond what its size gives it."""
+
+    iops: NotRequired[int]
+    """Operations a second."""
+    throughput: NotRequired[int]
+    """MiB a second."""
+
+
+class KeysArgs(TypedDict):
+    """A keyset: one Secret with accounts, shared by the nodes that name it."""
+
+    secret: str
+    """Secret in the testnet's namespace; of each account it holds NAME and NAME.pub."""
+    account: NotRequired[str]
+    """Account that the nodes take together. Default: each takes that of its own name."""
+
+
 class VolumeArgs(TypedDict):
     """What to change about one kind of volume."""
 
@@ -97,6 +119,8 @@ class VolumeArgs(TypedDict):
     """delete or retain; the testnet's retention when left out."""
     storage_class: NotRequired[str]
     """Storage class of the cluster to use as it is, instead of one that the testnet makes for `type`."""
+    performance: NotRequired[PerformanceArgs]
+    """What the disk does beyond what its size gives it. Changed in place."""
     existing_claim: NotRequired[str]
     """Claim in the testnet's namespace to mount instead of one of its own; for one node only."""
     existing_volume: NotRequired[str]
@@ -156,6 +180,8 @@ class NodeGroupArgs(TypedDict):
     """Fixed identities in the order of the nodes; required for seeds."""
     volumes: NotRequired[dict[str, VolumeArgs]]
     """Changes to the volumes of this group, by kind."""
+    keys: NotRequired[KeysArgs]
+    """Keyset with the accounts of these nodes. Default: a Secret NODE-wallet for each."""
     overrides: NotRequired[dict[str, NodeSettingsArgs]]
     """Changes for single nodes, by their names."""
     paused: NotRequired[bool]

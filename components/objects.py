@@ -9,7 +9,7 @@ from typing import Any
 
 import pulumi
 
-from mina_infra.plan import PlannedObject, TestnetPlan, parse_document, plan_testnet
+from mina_infra.plan import PlannedObject, TestnetPlan, laws, parse_document, plan_testnet
 from mina_infra.spec import TestnetSpec
 from mina_infra.spec.pause import PAUSED, from_variable, with_paused
 
@@ -80,6 +80,8 @@ class PlannedComponent(pulumi.ComponentResource):
 
         An object planned outside this program (the namespace, for a component used on its own) is not waited for.
         """
+        planned = tuple(planned)
+        laws.obey(each.manifest for each in planned)
         for each in planned:
             after = [self._registry[key] for key in each.after if key in self._registry]
             self._registry[each.key] = pulumi.CustomResource(
@@ -89,6 +91,9 @@ class PlannedComponent(pulumi.ComponentResource):
                 pulumi.ResourceOptions(
                     parent=self,
                     protect=each.protect or None,
+                    retain_on_delete=each.retain or None,
+                    replace_on_changes=list(each.replaced_on) or None,
+                    delete_before_replace=bool(each.replaced_on) or None,
                     depends_on=after,
                     version=version("pulumi_kubernetes"),
                 ),

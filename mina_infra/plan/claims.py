@@ -53,4 +53,7 @@ def _claim(spec: TestnetSpec, key: str, name: str, volume: Volume, node: Node | 
         manifest["spec"]["volumeName"] = volume.volume_name
     if volume.of_own_class:
         after = (*after, names.class_key(volume.storage_class.key))
+    if volume.attributes:
+        manifest["spec"]["volumeAttributesClassName"] = volume.attributes.name
+        after = after if volume.attributes.shared else (*after, names.attributes_key(volume.attributes.name))
     return PlannedObject(key, manifest, protect=volume.retention is Retention.RETAIN, after=after)

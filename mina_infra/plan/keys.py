@@ -40,22 +40,22 @@ def add_libp2p(workload: Workload, common: Common, node: Node) -> None:
 
 def add_wallet(workload: Workload, common: Common, node: Node) -> None:
     """The account of a producer, for `-block-producer-key`."""
-    workload.volumes += [_memory("wallet-keys"), _secret("wallet-secret", secrets.wallet(node))]
+    workload.volumes += [_memory("wallet-keys"), _account("wallet-secret", secrets.wallet(node))]
     workload.init_containers.append(
         _copy("wallet-key", common, "wallet-secret", "wallet-keys", WALLET_DIRECTORY, "pub")
     )
 
 
-def add_accounts(workload: Workload, common: Common, accounts: dict[str, str]) -> None:
+def add_accounts(workload: Workload, common: Common, accounts: dict[str, secrets.Account]) -> None:
     """Accounts that bots sign with: the daemon can only unlock what is in its wallet directory.
 
-    `accounts`: name → Secret. The wallet directory is kept in memory too, and filled anew for each pod.
+    `accounts`: name → where it lies. The wallet directory is kept in memory too, and filled anew for each pod.
     """
     directory = f"{common.dialect.config_directory}/wallets"
     workload.volumes.append(_memory("wallets"))
     workload.containers[0]["volumeMounts"].append({"name": "wallets", "mountPath": directory})
-    for name, secret in accounts.items():
-        workload.volumes.append(_secret(f"{name}-account", secret))
+    for name, account in accounts.items():
+        workload.volumes.append(_account(f"{name}-account", account))
         workload.init_containers.append(_import(common, name))
 
 
@@ -75,6 +75,15 @@ def _memory(name: str) -> Manifest:
 
 def _secret(name: str, secret: str) -> Manifest:
     return {"name": name, "secret": {"secretName": secret, "defaultMode": 0o400}}
+
+
+def _account(name: str, account: secrets.Account) -> Manifest:
+    """One account as `key` and `pub`: of a keyset a pod sees its own account and no other."""
+    volume = _secret(name, account.secret)
+    if account.key != secrets.KEY:
+        items = ((account.key, secrets.KEY), (account.public, secrets.PUBLIC))
+        volume["secret"]["items"] = [{"key": key, "path": path} for key, path in items]
+    return volume
 
 
 def _copy(name: str, common: Common, source: str, target: str, directory: str, public: str) -> Manifest:

@@ -21,6 +21,9 @@ PEER_ID = "mina-infra/peer-id"
 OWNER = "mina-infra/owner"
 TTL = "mina-infra/ttl"
 AUTOMATED = "mina-infra/automated"
+SCOPE, TYPE, RETENTION = "mina-infra/scope", "mina-infra/type", "mina-infra/retention"
+STACK = "mina-infra/stack"
+"""Annotation on what a stack declares for the whole cluster: which stack that is."""
 RENEWED_UNTIL = "mina-infra/renewed-until"
 """Set by `renew` on the live namespace alone; no plan names it, so no `up` takes it away."""
 
@@ -28,6 +31,11 @@ RENEWED_UNTIL = "mina-infra/renewed-until"
 def of_testnet(spec: TestnetSpec) -> dict[str, str]:
     """On every object: whose it is. An object without both is not ours."""
     return {MANAGED_BY: "mina-infra", TESTNET: spec.name}
+
+
+def of_cluster() -> dict[str, str]:
+    """On what belongs to the cluster and to no testnet."""
+    return {MANAGED_BY: "mina-infra", SCOPE: "cluster"}
 
 
 def identity(spec: TestnetSpec, node: Node) -> dict[str, str]:

@@ -27,7 +27,8 @@ def localize(document: Mapping[str, Any], base: Path, slot_ms: int = 1000) -> di
     Raises OSError or ValueError when the runtime config cannot be read.
     """
     result = copy.deepcopy(dict(document))
-    result["target"] = dict(TARGET)
+    result["target"] = localize_target(result["target"])
+    _drop_performance(result)
     genesis = dict(result["genesis"])
     text = genesis.pop("runtime_config", None) or genesis["runtimeConfig"]
     config = json.loads(text if text.lstrip().startswith("{") else (base / text).read_text())
@@ -39,3 +40,29 @@ def localize(document: Mapping[str, Any], base: Path, slot_ms: int = 1000) -> di
     genesis["runtimeConfig"] = json.dumps(config, sort_keys=True, separators=(",", ":"))
     result["genesis"] = genesis
     return result
+
+
+def localize_target(target: Mapping[str, Any]) -> dict[str, Any]:
+    """The embedded cluster in the place of a target; whose the classes are stays."""
+    scope = target.get("storageClasses", target.get("storage_classes"))
+    return {**TARGET, **({"storageClasses": scope} if scope else {})}
+
+
+def localize_storage(storage: Mapping[str, Any]) -> dict[str, Any]:
+    """A cluster's `mina-infra:storage` for the embedded cluster, which has one copy of each volume and no speeds."""
+    result = copy.deepcopy(
+        {key: value for key, value in storage.items() if key not in ("replications", "performances")}
+    )
+    result["target"] = localize_target(result["target"])
+    return result
+
+
+def _drop_performance(node: Any) -> None:
+    """A directory of this machine is as fast as it is."""
+    if isinstance(node, dict):
+        for kind in (node.get("volumes") or {}).values() if isinstance(node.get("volumes"), dict) else ():
+            if isinstance(kind, dict):
+                kind.pop("performance", None)
+    if isinstance(node, dict | list):
+        for inner in node.values() if isinstance(node, dict) else node:
+            _drop_performance(inner)

@@ -70,6 +70,11 @@ def class_key(key: str) -> str:
     return f"class-{key}"
 
 
+def attributes_key(name: str) -> str:
+    """Attributes never change under one name, so here the key may follow the content."""
+    return f"attributes-{name}"
+
+
 def claim_key(node: str, kind: VolumeKind) -> str:
     return f"{node}-{kind.value}"
 

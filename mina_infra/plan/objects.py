@@ -26,12 +26,16 @@ class PlannedObject:
     """One object. `key` is its stable, unique name in the testnet's plan and never follows era or content.
 
     `protect`: the engine refuses to delete it. `after`: keys, planned earlier, that must exist before it.
+    `retain`: the engine forgets it where it would delete it. `replaced_on`: fields, besides those that the provider
+    knows, whose change takes the old object away before the new one is made.
     """
 
     key: str
     manifest: Manifest
     protect: bool = False
     after: tuple[str, ...] = ()
+    retain: bool = False
+    replaced_on: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         metadata = self.manifest["metadata"]

@@ -6,6 +6,7 @@ Convention, all in the testnet's namespace:
     <node>-libp2p        key, pub           a fixed libp2p identity: encrypted key file, peer id
     <node>-wallet        key, pub           a producer's or user agent's account: encrypted key file, public key
                          pub                a coordinator needs the public key of its fees alone
+    <keyset>             NAME, NAME.pub     instead, where a group has `keys`: accounts of several nodes in one Secret
     archive-postgres     password           of the archive databases' user
     faucet-service       key, pub           the faucet's account, shared by all nodes that run it
     echo-service         key, pub           the echo service's account, likewise
@@ -43,8 +44,22 @@ def libp2p(node: Node) -> str:
     return f"{node.name}-libp2p"
 
 
-def wallet(node: Node) -> str:
-    return f"{node.name}-wallet"
+@dataclass(frozen=True)
+class Account:
+    """Where an account lies: its Secret, and there the encrypted key file and the public key."""
+
+    secret: str
+    key: str = KEY
+    public: str = PUBLIC
+
+
+def wallet(node: Node) -> Account:
+    """A node's account: in a Secret of its own, or in the keyset that its group shares with others."""
+    keys = node.group.keys
+    if keys is None:
+        return Account(f"{node.name}-wallet")
+    name = keys.account or node.name
+    return Account(keys.secret, name, f"{name}.pub")
 
 
 def from_secret(variable: str, secret: str, key: str) -> dict[str, Any]:
@@ -65,10 +80,12 @@ def has_own_account(node: Node) -> bool:
 
 def needed(spec: TestnetSpec) -> tuple[SecretNeed, ...]:
     """Every Secret of the plan, in a stable order, each once."""
-    found: dict[str, SecretNeed] = {}
+    found: dict[str, dict[str, None]] = {}
+    purposes: dict[str, str] = {}
     for each in _needed(spec):
-        found.setdefault(each.name, each)
-    return tuple(found.values())
+        found.setdefault(each.name, {}).update(dict.fromkeys(each.keys))
+        purposes.setdefault(each.name, each.purpose)
+    return tuple(SecretNeed(name, tuple(keys), purposes[name]) for name, keys in found.items())
 
 
 def _needed(spec: TestnetSpec) -> Iterator[SecretNeed]:
@@ -81,9 +98,12 @@ def _of_node(node: Node) -> Iterator[SecretNeed]:
     if node.identity:
         yield SecretNeed(libp2p(node), (KEY, PUBLIC), "the node's fixed libp2p identity")
     if has_own_account(node):
-        yield SecretNeed(wallet(node), (KEY, PUBLIC), "the node's account")
+        own = wallet(node)
+        yield SecretNeed(
+            own.secret, (own.key, own.public), "accounts of nodes" if node.group.keys else "the node's account"
+        )
     if node.role is Role.SNARK_COORDINATOR:
-        yield SecretNeed(wallet(node), (PUBLIC,), "public key that receives the snark fees")
+        yield SecretNeed(wallet(node).secret, (wallet(node).public,), "public key that receives the snark fees")
     if node.role is Role.ARCHIVE:
         yield SecretNeed(POSTGRES, (PASSWORD,), "password of the archive databases")
     bots = bots_of(node)

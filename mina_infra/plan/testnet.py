@@ -41,10 +41,20 @@ def _base(shared: Common) -> tuple[PlannedObject, ...]:
 
 
 def _classes(shared: Common) -> tuple[PlannedObject, ...]:
-    """Protected with the claims that need them: an expanded claim whose class is gone cannot grow."""
+    """Protected with the claims that need them: an expanded claim whose class is gone cannot grow.
+
+    None where the cluster's stack declares them.
+    """
     spec = shared.spec
     own = labels.of_testnet(spec)
-    return tuple(
+    classes = [
         PlannedObject(names.class_key(each.key), each.manifest(own), each.fields["reclaimPolicy"] == "Retain")
         for each in shared.volumes.classes()
-    )
+    ]
+    kept = any(each.protect for each in classes)
+    attributes = [
+        PlannedObject(names.attributes_key(each.name), each.manifest(own), kept)
+        for each in shared.volumes.attributes()
+        if not each.shared
+    ]
+    return (*classes, *attributes)

@@ -10,11 +10,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from mina_infra.spec import fields, monitoring
+from mina_infra.spec import fields, misplaced, monitoring, storage
 from mina_infra.spec.errors import Issue, Path
 from mina_infra.spec.models import TestnetSpec
 
-_PATTERNS = {**fields.PATTERNS, **monitoring.PATTERNS}
+_PATTERNS = {**fields.PATTERNS, **monitoring.PATTERNS, **storage.PATTERNS}
 
 _MAPPING, _LIST = "must be a mapping of keys to values", "must be a list"
 _WHOLE, _NUMBER = "must be a whole number", "must be a number"
@@ -111,6 +111,9 @@ def _issue(error: ErrorDetails, model: type[BaseModel]) -> Issue:
 
 
 def _unknown(error: ErrorDetails, path: Path, found: Any, model: type[BaseModel]) -> Issue:
+    elsewhere = misplaced.issue(path, found) if model is TestnetSpec else None
+    if elsewhere:
+        return elsewhere
     key, known = str(path[-1]), known_keys(path[:-1], model)
     near = nearest(key, known)
     if near and _plain(near) == _plain(key) and "_" in key:

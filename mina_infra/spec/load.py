@@ -14,19 +14,24 @@ from mina_infra.spec.explain import issues_of, not_plain
 from mina_infra.spec.models import ClusterConfig, TestnetSpec
 from mina_infra.spec.monitoring import Monitoring
 from mina_infra.spec.partial import read_rest, unrelated
+from mina_infra.spec.storage import ClusterStorage
 from mina_infra.spec.yaml_file import Marks, read_yaml
 
 Rule = Callable[[TestnetSpec], Iterable[Issue]]
+StorageRule = Callable[[ClusterStorage], Iterable[Issue]]
 TESTNET_KEY = "mina-infra:testnet"
 CLUSTER_KEY = "mina-infra:cluster"
 MONITORING_KEY = "mina-infra:monitoring"
+STORAGE_KEY = "mina-infra:storage"
 PARTS: Mapping[str, type[BaseModel]] = {CLUSTER_KEY: ClusterConfig, MONITORING_KEY: Monitoring}
 """What a stack file may say beside its testnet."""
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def load_stack_spec(file: FilePath, more_rules: Iterable[Rule] = ()) -> TestnetSpec:
+def load_stack_spec(
+    file: FilePath, more_rules: Iterable[Rule] = (), storage_rules: Iterable[StorageRule] = ()
+) -> TestnetSpec:
     """The testnet of a Pulumi stack file, with its runtime config read from beside it. Raises SpecError."""
     data, marks = read_yaml(file)
     config = data.get("config") if isinstance(data, Mapping) else None
@@ -38,6 +43,8 @@ def load_stack_spec(file: FilePath, more_rules: Iterable[Rule] = ()) -> TestnetS
     for key, model in PARTS.items():
         if key in config:
             located += _located(_judge_part(config[key], model)[1], marks, key)
+    if STORAGE_KEY in config:
+        located += _located(_judge_storage(config[STORAGE_KEY], storage_rules)[1], marks, STORAGE_KEY)
     if spec is None or located:
         raise SpecError(sorted(located, key=lambda issue: (issue.line or 0, issue.column or 0)))
     return spec
@@ -61,6 +68,25 @@ def load_monitoring(file: FilePath) -> Monitoring:
     return _load_part(file, Monitoring, MONITORING_KEY)
 
 
+def load_storage(file: FilePath, rules: Iterable[StorageRule] = ()) -> ClusterStorage | None:
+    """The storage classes that a stack file declares for its cluster; None where it has none. Raises SpecError."""
+    data, marks = read_yaml(file)
+    config = data.get("config") if isinstance(data, Mapping) else None
+    if not isinstance(config, Mapping) or STORAGE_KEY not in config:
+        return None
+    part, issues = _judge_storage(config[STORAGE_KEY], rules)
+    if part is None or issues:
+        raise SpecError(_located(issues, marks, STORAGE_KEY))
+    return part
+
+
+def has_testnet(file: FilePath) -> bool:
+    """Whether a stack file has a testnet; a cluster's own stack may declare nothing but storage. Raises SpecError."""
+    data, _ = read_yaml(file)
+    config = data.get("config") if isinstance(data, Mapping) else None
+    return not isinstance(config, Mapping) or TESTNET_KEY in config or STORAGE_KEY not in config
+
+
 def _load_part(file: FilePath, model: type[M], key: str) -> M:
     data, marks = read_yaml(file)
     config = data.get("config") if isinstance(data, Mapping) else None
@@ -78,6 +104,19 @@ def parse_cluster(data: Any) -> ClusterConfig:
 def parse_monitoring(data: Any) -> Monitoring:
     """The checked `mina-infra:monitoring` of a stack. Raises SpecError."""
     return _part(data, Monitoring, MONITORING_KEY)
+
+
+def parse_storage(data: Any, rules: Iterable[StorageRule] = ()) -> ClusterStorage:
+    """The checked `mina-infra:storage` of a stack. Raises SpecError."""
+    found, issues = _judge_storage(data, rules)
+    if found is None or issues:
+        raise SpecError(Issue((STORAGE_KEY, *issue.path), issue.message, issue.hint) for issue in issues)
+    return found
+
+
+def _judge_storage(data: Any, rules: Iterable[StorageRule]) -> tuple[ClusterStorage | None, list[Issue]]:
+    found, issues = _judge_part(data, ClusterStorage)
+    return found, issues + [issue for rule in rules if found is not None for issue in rule(found)]
 
 
 def _part(data: Any, model: type[M], key: str) -> M:

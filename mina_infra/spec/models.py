@@ -27,7 +27,8 @@ from mina_infra.spec.fields import (
     Version,
     _Model,
 )
-from mina_infra.spec.roles import AccessMode, DiskType, Role, VolumeKind
+from mina_infra.spec.roles import AccessMode, Role, VolumeKind
+from mina_infra.spec.storage import Performance, StorageType
 from mina_infra.spec.target import Retention, Target
 from mina_infra.spec.values import Duration, Size, number
 
@@ -72,8 +73,8 @@ class Genesis(_Model):
 class VolumeOverride(_Model):
     """What to change about one kind of volume; what is left out stays as in the role table."""
 
-    type: DiskType | None = None
-    """ssd, balanced, standard (block disks) or shared (file backend)."""
+    type: StorageType | None = None
+    """ssd, balanced, standard (block disks) or shared (file backend). testnet-ssd and testnet-standard are known."""
     size: Size | None = None
     """Requested capacity; providers round up. Growing is in place, shrinking is refused."""
     access_mode: AccessMode | None = None
@@ -82,10 +83,21 @@ class VolumeOverride(_Model):
     """Whether these volumes outlive the deployment; the testnet's retention when left out."""
     storage_class: ExistingName | None = None
     """Storage class of the cluster to use as it is, instead of one that the testnet makes for `type`."""
+    performance: Performance | None = None
+    """What the disk does beyond what its size gives it: {iops: 5000, throughput: 200}. Changed in place."""
     existing_claim: ExistingName | None = None
     """Claim in the testnet's namespace to mount instead of one of its own; for one node only. It is never deleted."""
     existing_volume: ExistingName | None = None
     """PersistentVolume to bind instead of having one made; for one node only."""
+
+
+class Keys(_Model):
+    """A keyset: one Secret with accounts, shared by the nodes that name it instead of a Secret for each node."""
+
+    secret: ExistingName
+    """Secret in the testnet's namespace. Of each account it holds NAME, the encrypted key file, and NAME.pub."""
+    account: ExistingName | None = None
+    """Account that the nodes take together; each takes that of its own name (whale-1, whale-1.pub) when left out."""
 
 
 class Settings(_Model):
@@ -139,6 +151,8 @@ class NodeGroup(_Model):
     """Fixed identities, in the order of the nodes; required for seeds."""
     volumes: dict[VolumeKind, VolumeOverride] = Field(default_factory=dict)
     """Changes to the volumes of this group."""
+    keys: Keys | None = None
+    """Keyset with the accounts of these nodes; a Secret NODE-wallet for each when left out."""
     overrides: dict[str, NodeSettings] = Field(default_factory=dict)
     """Changes for single nodes, by their names: {whale-3: {volumes: {runtime-state: {size: 8Gi}}}}."""
     paused: bool | None = None

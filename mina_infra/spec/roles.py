@@ -56,6 +56,10 @@ class DiskType(StrEnum):
     SHARED = "shared"
 
 
+ALIASES = {"testnet-ssd": DiskType.SSD, "testnet-standard": DiskType.STANDARD}
+"""The storage RFC's names of its two classes, and what they mean."""
+
+
 class Backing(StrEnum):
     """What carries a volume of a kind by default."""
 

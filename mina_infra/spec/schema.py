@@ -13,9 +13,10 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from mina_infra.outputs import OutputsDocument
-from mina_infra.spec.load import CLUSTER_KEY, MONITORING_KEY, TESTNET_KEY
+from mina_infra.spec.load import CLUSTER_KEY, MONITORING_KEY, STORAGE_KEY, TESTNET_KEY
 from mina_infra.spec.models import ClusterConfig, TestnetSpec
 from mina_infra.spec.monitoring import Monitoring
+from mina_infra.spec.storage import ClusterStorage
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = Path(__file__).resolve().parents[2] / "schema"
@@ -23,22 +24,26 @@ FOLDER = Path(__file__).resolve().parents[2] / "schema"
 
 def stack_schema() -> dict[str, Any]:
     """The schema of `Pulumi.<stack>.yaml`: our keys exactly, whatever else Pulumi and other programs keep there."""
-    models = (TestnetSpec, ClusterConfig, Monitoring)
+    models = (TestnetSpec, ClusterConfig, Monitoring, ClusterStorage)
     references, definitions = models_json_schema([(model, "validation") for model in models])
     return {
         "$schema": DIALECT,
         "title": "Stack file of mina-infra",
-        "description": "One testnet as a Pulumi stack.",
+        "description": "One testnet as a Pulumi stack, or what a cluster's testnets share.",
         "type": "object",
         "required": ["config"],
         "properties": {
             "config": {
                 "description": "Configuration of the stack; keys of other namespaces are not ours to judge.",
                 "type": "object",
-                "required": [TESTNET_KEY],
+                "anyOf": [{"required": [TESTNET_KEY]}, {"required": [STORAGE_KEY]}],
                 "properties": {
                     TESTNET_KEY: {**references[(TestnetSpec, "validation")], "description": "The testnet."},
                     CLUSTER_KEY: {**references[(ClusterConfig, "validation")], "description": "Where it runs."},
+                    STORAGE_KEY: {
+                        **references[(ClusterStorage, "validation")],
+                        "description": "Classes of the cluster.",
+                    },
                     MONITORING_KEY: {**references[(Monitoring, "validation")], "description": "Alerts of the cluster."},
                 },
             }

@@ -73,6 +73,12 @@ class Target(_Model):
     """Oldest release of Kubernetes that the cluster runs: "1.35". Said where the document needs a new one."""
     networks: tuple[Network, ...] = ("10.0.0.0/8",)
     """Pod and Service address ranges (CIDR) of the cluster: daemons trust and dial private addresses only in these."""
+    storage_classes: Literal["own", "shared"] = "own"
+    """own: the testnet makes its classes. shared: it refers to those that the cluster's stack declares
+    (`mina-infra:storage`), and makes none."""
+    class_parameters: dict[str, str] = Field(default_factory=dict)
+    """More parameters of the classes, as the provider's driver names them: {disk-encryption-kms-key: projects/...,
+    labels: "team=infra"}. They are part of what never changes about a class."""
     machines: Machines | None = None
     """Machines of the cluster; given, their disk types, attach slots and boot disks are reckoned with."""
     quota: Quota = Quota()

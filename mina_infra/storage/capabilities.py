@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mina_infra.spec import AccessMode, DiskType, Provider, TestnetSpec
+from mina_infra.spec.target import Target
 
 RWOP, RWO = AccessMode.READ_WRITE_ONCE_POD, AccessMode.READ_WRITE_ONCE
 ROX, RWX = AccessMode.READ_ONLY_MANY, AccessMode.READ_WRITE_MANY
@@ -34,6 +35,8 @@ class Capability:
     `topology_key` names the node label of a zone; None where a volume can be reached from every zone.
     `readers` is how many nodes may read one disk that was made from data; 0 where that cannot be done.
     `write_iops_per_gib` is given where it is so low that a small volume is unusable for a database.
+    `performance` names what can be asked for beyond the size, iops and throughput (MiB/s); `performance_floor` the
+    least of both.
     """
 
     product: str
@@ -51,6 +54,8 @@ class Capability:
     readers: int = 0
     read_iops_per_gib: float | None = None
     write_iops_per_gib: float | None = None
+    performance: tuple[str, ...] = ()
+    performance_floor: tuple[int, int] = (1, 1)
 
     @property
     def block(self) -> bool:
@@ -88,10 +93,14 @@ def _pd(product: str, regional: bool = False, **more: Any) -> Capability:
     )  # fmt: skip
 
 
+# What the driver changes; nothing of the High Availability disk (docs/facts.md: storage/performance).
+_HYPERDISK_PERFORMANCE = {"hyperdisk-balanced": ("iops", "throughput"), "hyperdisk-throughput": ("throughput",)}
+
+
 def _hyperdisk(product: str, min_gib: int, zones: int = 1) -> Capability:
     return Capability(
         product, "pd.csi.storage.gke.io", {"type": product, **_FSTYPE}, ONE_NODE, min_gib, raises=False, zones=zones,
-        topology_key=_GKE_ZONE,
+        topology_key=_GKE_ZONE, performance=_HYPERDISK_PERFORMANCE.get(product, ()),
     )  # fmt: skip
 
 
@@ -136,7 +145,10 @@ _GKE_HYPERDISK = ProviderInfo(
 )
 
 # One product for all three: gp3 has 3,000 IOPS at every size and is the cheapest below st1's floor of 125 GiB.
-_GP3 = Capability("gp3", "ebs.csi.aws.com", {"type": "gp3", **_FSTYPE}, topology_key="topology.ebs.csi.aws.com/zone")
+_GP3 = Capability(
+    "gp3", "ebs.csi.aws.com", {"type": "gp3", **_FSTYPE}, topology_key="topology.ebs.csi.aws.com/zone",
+    performance=("iops", "throughput"), performance_floor=(3000, 125),
+)  # fmt: skip
 _EKS = ProviderInfo(
     zonal={
         DiskType.SSD: _GP3,
@@ -197,14 +209,22 @@ _PROVIDERS = {Provider.GKE: _GKE, Provider.EKS: _EKS, Provider.AKS: _AKS, Provid
 
 def provider_info(spec: TestnetSpec) -> ProviderInfo:
     """The row of the testnet's provider and disk family."""
-    if spec.target.provider is Provider.GKE and spec.target.disk_family == "hyperdisk":
+    return provider_of(spec.target)
+
+
+def provider_of(target: Target) -> ProviderInfo:
+    """The row of a cluster's provider and disk family."""
+    if target.provider is Provider.GKE and target.disk_family == "hyperdisk":
         return _GKE_HYPERDISK
-    return _PROVIDERS[spec.target.provider]
+    return _PROVIDERS[target.provider]
 
 
 def capability(spec: TestnetSpec, disk: DiskType) -> Capability | None:
     """What `disk` is on the testnet's provider; None where the provider has no such disk with that replication."""
-    info = provider_info(spec)
-    if spec.target.replication == "regional":
-        return info.regional.get(disk)
-    return info.zonal.get(disk)
+    return disks_of(spec.target).get(disk)
+
+
+def disks_of(target: Target) -> Mapping[DiskType, Capability]:
+    """What a cluster's provider has with the replication that the target asks for."""
+    info = provider_of(target)
+    return info.regional if target.replication == "regional" else info.zonal

@@ -14,6 +14,7 @@ from mina_infra.spec import ROLES, VOLUMES, AccessMode, DiskType, NodeGroup, Ret
 from mina_infra.spec.errors import Path
 from mina_infra.spec.models import VolumeOverride
 from mina_infra.spec.roles import Backing
+from mina_infra.spec.storage import Performance
 from mina_infra.spec.values import Size
 
 SHARED_CARRIER = VolumeKind.GENESIS_LEDGER
@@ -34,6 +35,7 @@ class Need:
     storage_class: str | None = None
     existing_claim: str | None = None
     existing_volume: str | None = None
+    performance: Performance | None = None
 
     @property
     def shared(self) -> bool:
@@ -99,6 +101,7 @@ def need(spec: TestnetSpec, kind: VolumeKind, group: NodeGroup | None = None, no
         _first(said, "storage_class", None),
         exists.existing_claim,
         exists.existing_volume,
+        _first(said, "performance", None),
     )
 
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from mina_infra.spec import AccessMode, DiskType, Issue, NodeGroup, Provider, TestnetSpec, VolumeKind
 from mina_infra.spec.errors import Path
-from mina_infra.storage import automated, existing, preflight, sources
-from mina_infra.storage.capabilities import Capability, capability, provider_info
+from mina_infra.spec.storage import Performance
+from mina_infra.spec.target import Target
+from mina_infra.storage import attributes, automated, existing, parameters, preflight, sources
+from mina_infra.storage.capabilities import Capability, capability, provider_info, provider_of
 from mina_infra.storage.cost import price
 from mina_infra.storage.needs import SHARED_CARRIER, Need, claimed_kinds, need, overrides, places
 from mina_infra.storage.sizes import effective_gib
@@ -49,10 +51,10 @@ class _Case:
 
 def check(spec: TestnetSpec) -> Iterator[Issue]:
     """All issues of a spec's volumes; raises nothing."""
-    yield from _target(spec)
+    yield from check_target(spec.target)
     yield from existing.check(spec)
     yield from sources.check(spec)
-    if _regional_is_unknown(spec):
+    if _regional_is_unknown(spec.target):
         return  # said once for the target, instead of for every volume
     yield from automated.check(spec)
     yield from preflight.check(spec)
@@ -77,12 +79,12 @@ def _cases(spec: TestnetSpec) -> Iterator[_Case]:
                 yield _Case(spec, need(spec, kind, group, name), 1, group, index, name)
 
 
-def _regional_is_unknown(spec: TestnetSpec) -> bool:
-    return spec.target.replication == "regional" and not provider_info(spec).regional
+def _regional_is_unknown(target: Target) -> bool:
+    return target.replication == "regional" and not provider_of(target).regional
 
 
-def _target(spec: TestnetSpec) -> Iterator[Issue]:
-    target = spec.target
+def check_target(target: Target) -> Iterator[Issue]:
+    """All issues of a target by itself, be it a testnet's or a cluster's."""
     provider = target.provider.value
     if target.disk_family != "persistent-disk" and target.provider is not Provider.GKE:
         yield Issue(
@@ -96,7 +98,7 @@ def _target(spec: TestnetSpec) -> Iterator[Issue]:
             f"provider '{provider}' makes shared volumes by itself; an EFS file system belongs to eks.",
             "Remove `fileSystem`.",
         )
-    if _regional_is_unknown(spec):
+    if _regional_is_unknown(target):
         yield Issue(
             ("target", "replication"),
             f"provider '{provider}' has no 'regional' replication of block disks (its disks live in one zone); "
@@ -104,27 +106,27 @@ def _target(spec: TestnetSpec) -> Iterator[Issue]:
             "Set replication: zonal.",
         )
     elif target.replication == "regional":
-        yield from _regional_zones(spec)
-    yield from _zones(spec)
+        yield from _regional_zones(target)
+    yield from _zones(target)
+    yield from parameters.check(target)
 
 
-def _zones(spec: TestnetSpec) -> Iterator[Issue]:
+def _zones(target: Target) -> Iterator[Issue]:
     """As far as the spec alone can tell: a zone's name begins with its region's (docs/facts.md: refusal/V12)."""
-    region = spec.target.region
-    for index, zone in enumerate(spec.target.zones):
-        rest = zone.removeprefix(region)
+    for index, zone in enumerate(target.zones):
+        rest = zone.removeprefix(target.region)
         if rest in ("", zone) or rest[0].isdigit():  # us-east10-a is not in us-east1
             yield Issue(
                 ("target", "zones", index),
-                f"zone {zone} is not one of region '{region}'; claims would never be scheduled.",
+                f"zone {zone} is not one of region '{target.region}'; claims would never be scheduled.",
                 "Name zones of the cluster's region, or leave `zones` out.",
             )
 
 
-def _regional_zones(spec: TestnetSpec) -> Iterator[Issue]:
+def _regional_zones(target: Target) -> Iterator[Issue]:
     """Two copies lie in two zones, neither fewer nor more (docs/facts.md: refusal/V11)."""
-    zones = spec.target.zones
-    pairs = any(found.zones == 2 for found in provider_info(spec).regional.values())
+    zones = target.zones
+    pairs = any(found.zones == 2 for found in provider_of(target).regional.values())
     if pairs and zones and len(set(zones)) != 2:
         yield Issue(
             ("target", "zones"),
@@ -142,6 +144,21 @@ def _case(case: _Case) -> Iterator[Issue]:
         return
     yield from _sharing(case, found) if case.need.shared else _own(case, found)
     yield from _size(case, found)
+    if case.need.performance:
+        yield from _performance(case, found, case.need.performance)
+
+
+def _performance(case: _Case, found: Capability, wanted: Performance) -> Iterator[Issue]:
+    path = case.path("performance", "performance")
+    if case.need.storage_class:
+        yield Issue(
+            path,
+            f"volume '{case.name}': what the disks of class '{case.need.storage_class}' can do is not known here.",
+            "Remove `performance` or `storageClass`.",
+        )
+        return
+    for issue in attributes.check(case.spec.target, found, wanted, path):
+        yield Issue(issue.path, f"volume '{case.name}': {issue.message}", issue.hint)
 
 
 def _no_such_disk(case: _Case) -> Issue:

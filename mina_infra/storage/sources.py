@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from mina_infra.spec import ROLES, Issue, NodeGroup, Provider, TestnetSpec
 from mina_infra.spec.models import LedgerSource
@@ -45,6 +46,7 @@ def copy_of(group: NodeGroup, index: int) -> Copy:
 def check(spec: TestnetSpec) -> Iterator[Issue]:
     """All issues of the source that depend on the provider and the cluster."""
     source = spec.genesis.ledger.source
+    yield from _built_by_the_daemon(spec)
     if source == "image":
         yield from _image_volumes(spec)
     elif source == "bucket":
@@ -55,6 +57,26 @@ def check(spec: TestnetSpec) -> Iterator[Issue]:
 
 def _readers(spec: TestnetSpec) -> list[NodeGroup]:
     return [group for group in spec.nodes if ROLES[group.role].daemon]
+
+
+def _built_by_the_daemon(spec: TestnetSpec) -> Iterator[Issue]:
+    """A ledger that the daemon would write where the artefacts are read-only (docs/facts.md: refusal/V35)."""
+    source = spec.genesis.ledger.source
+    if source in ("config-map", "init-copy"):
+        return
+    config = spec.genesis.config()
+    for place in (("ledger",), ("epoch_data", "staking"), ("epoch_data", "next")):
+        section: Any = config
+        for key in place:
+            section = section.get(key) if isinstance(section, dict) else None
+        if isinstance(section, dict) and section.get("accounts") and not section.get("hash"):
+            what = f"the ledger that it builds from {'.'.join(place)}.accounts"
+            yield Issue(
+                (*_PATH, "source"),
+                f"artifact 'genesis ledger' is read-only with source {source}, but its directory is one that the "
+                f"daemon writes ({what}, which the runtime config does not name by its hash).",
+                f"Ship that ledger in the artifact and name it by {'.'.join(place)}.hash, or use source: init-copy.",
+            )
 
 
 def _image_volumes(spec: TestnetSpec) -> Iterator[Issue]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from mina_infra.spec import AccessMode, DiskType, NodeGroup, Retention, TestnetSpec, VolumeKind
 from mina_infra.storage import sources
+from mina_infra.storage.attributes import AttributesClass, attributes_class
 from mina_infra.storage.classes import StorageClass, storage_class
 from mina_infra.storage.needs import SHARED_CARRIER, Need, claimed_kinds, need
 from mina_infra.storage.sizes import effective_gib
@@ -30,11 +31,17 @@ class Volume:
     retention: Retention
     volume_name: str | None = None
     existing_claim: str | None = None
+    attributes: AttributesClass | None = None
 
     @property
     def of_own_class(self) -> bool:
         """Whether the testnet's own class carries it."""
-        return self.class_name == self.storage_class.name
+        return self.class_name == self.storage_class.name and not self.storage_class.shared
+
+    @property
+    def of_shared_class(self) -> bool:
+        """Whether a class that the cluster's stack declares carries it."""
+        return self.class_name == self.storage_class.name and self.storage_class.shared
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,20 @@ class Volumes:
 
     def classes(self) -> tuple[StorageClass, ...]:
         """The classes that at least one volume needs, in the order of the types."""
-        used = {each.volume.storage_class.key for each in self.all() if each.volume.of_own_class}
+        return self._used(shared=False)
+
+    def shared_classes(self) -> tuple[StorageClass, ...]:
+        """The classes of the cluster's stack that at least one volume refers to."""
+        return self._used(shared=True)
+
+    def attributes(self) -> tuple[AttributesClass, ...]:
+        """The classes of attributes that volumes ask for, the testnet's and the cluster's, each once."""
+        found = {each.volume.attributes.name: each.volume.attributes for each in self.all() if each.volume.attributes}
+        return tuple(found[name] for name in sorted(found))
+
+    def _used(self, shared: bool) -> tuple[StorageClass, ...]:
+        wanted = (each.volume for each in self.all())
+        used = {each.storage_class.key for each in wanted if (each.of_shared_class if shared else each.of_own_class)}
         order = list(DiskType)
         return tuple(
             each
@@ -135,4 +155,8 @@ class Volumes:
             retention=wanted.retention,
             volume_name=wanted.existing_volume,
             existing_claim=wanted.existing_claim,
+            attributes=self._attributes(wanted, chosen),
         )
+
+    def _attributes(self, wanted: Need, chosen: StorageClass) -> AttributesClass | None:
+        return attributes_class(self._spec, chosen.capability, wanted.performance) if wanted.performance else None

@@ -35,7 +35,8 @@ DOCUMENT: dict[str, Any] = {
             "count": 2,
             "identities": [{"peerId": PEERS[0], "address": "203.0.113.7"}, {"peerId": PEERS[1]}],
         },
-        {"role": "block-producer", "group": "whale", "count": 2, "stake": 30, "bots": ["user-agent", "faucet"]},
+        {"role": "block-producer", "group": "whale", "count": 2, "stake": 30, "bots": ["user-agent", "faucet"],
+         "keys": {"secret": "whale-keys"}},
         {"role": "snark-coordinator"},
         {"role": "snark-worker", "count": 2, "resources": {"cpu": 2, "memory": "8Gi"}},
         {

@@ -39,26 +39,27 @@ def add(workload: Workload, common: Common, node: Node) -> None:
         workload.containers.append(_bots(common, bots))
 
 
-def _accounts(node: Node, bots: frozenset[str]) -> dict[str, str]:
+def _accounts(node: Node, bots: frozenset[str]) -> dict[str, secrets.Account]:
     accounts = {}
     if "user-agent" in bots:
         accounts["sender"] = secrets.wallet(node)
     if "faucet" in bots:
-        accounts["faucet"] = secrets.FAUCET
+        accounts["faucet"] = secrets.Account(secrets.FAUCET)
     if "echo" in bots:
-        accounts["echo"] = secrets.ECHO
+        accounts["echo"] = secrets.Account(secrets.ECHO)
     return accounts
 
 
 def _user_agent(common: Common, node: Node) -> Manifest:
     """Sends payments from the node's account. It knows the old names alone (docs/facts.md: mina/user-agent)."""
+    account = secrets.wallet(node)
     return {
         "name": "user-agent",
         "image": common.spec.images.user_agent,
         "env": [
             {"name": "CODA_HOST", "value": "127.0.0.1"},
             {"name": "CODA_PORT", "value": str(ports.GRAPHQL)},
-            secrets.from_secret("CODA_PUBLIC_KEY", secrets.wallet(node), secrets.PUBLIC),
+            secrets.from_secret("CODA_PUBLIC_KEY", account.secret, account.public),
             keys.wallet_env(common),
             {"name": "AGENT_MIN_FEE", "value": "0.05"},
             {"name": "AGENT_MAX_FEE", "value": "0.1"},

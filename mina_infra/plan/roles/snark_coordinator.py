@@ -14,12 +14,13 @@ FEE = "0.025"
 
 def workload(common: Common, node: Node) -> Workload:
     """Only the public key of the fees' receiver is needed. Workers dial the client port at the node's Service."""
+    account = secrets.wallet(node)
     result = daemon(
         common,
         node,
         arguments=["-run-snark-coordinator", "$(SNARK_COORDINATOR_KEY)", "-snark-worker-fee", FEE,
                    "-work-selection", "seq"],
-        environment=[secrets.from_secret("SNARK_COORDINATOR_KEY", secrets.wallet(node), secrets.PUBLIC)],
+        environment=[secrets.from_secret("SNARK_COORDINATOR_KEY", account.secret, account.public)],
     )  # fmt: skip
     result.service_ports["client-port"] = ports.CLIENT
     return result

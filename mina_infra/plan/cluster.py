@@ -1,0 +1,39 @@
+"""What belongs to a cluster and not to one of its testnets: the storage classes that they share."""
+
+from __future__ import annotations
+
+from mina_infra.plan import labels
+from mina_infra.plan.objects import PlannedObject
+from mina_infra.spec import ClusterStorage
+from mina_infra.storage.attributes import AttributesClass, cluster_attributes
+from mina_infra.storage.classes import StorageClass, cluster_classes
+
+NAMESAKE = "cluster"
+"""What the engine's names of these objects begin with, as a testnet's begin with the testnet's name."""
+
+REPLACED_ON = ("reclaimPolicy", "volumeBindingMode")
+"""Fields of a class that the API server never changes and the provider tries to (docs/facts.md: rule/7)."""
+
+
+def plan_classes(storage: ClusterStorage, stack: str) -> tuple[PlannedObject, ...]:
+    """The classes that a stack declares for its cluster. Pure.
+
+    Named by content they are retained: a class that left the document stays while claims may refer to it. One under a
+    fixed name is replaced, the old one first, which `mina-infra up` refuses while anything refers to it.
+    """
+    classes = [_class(each, stack) for each in cluster_classes(storage)]
+    return (*classes, *(_attributes(each, stack) for each in cluster_attributes(storage)))
+
+
+def _class(each: StorageClass, stack: str) -> PlannedObject:
+    retention = "retain" if each.fields["reclaimPolicy"] == "Retain" else "delete"
+    manifest = each.manifest({**labels.of_cluster(), labels.TYPE: each.disk.value, labels.RETENTION: retention})
+    manifest["metadata"]["annotations"] = {labels.STACK: stack}
+    replaced_on = REPLACED_ON if each.named else ()
+    return PlannedObject(f"class-{each.name}", manifest, retain=not each.named, replaced_on=replaced_on)
+
+
+def _attributes(each: AttributesClass, stack: str) -> PlannedObject:
+    manifest = each.manifest(labels.of_cluster())
+    manifest["metadata"]["annotations"] = {labels.STACK: stack}
+    return PlannedObject(f"attributes-{each.name}", manifest, retain=True)
