@@ -19,8 +19,8 @@ def plan_classes(storage: ClusterStorage, stack: str) -> tuple[PlannedObject, ..
     """The classes that a stack declares for its cluster. Pure.
 
     Named by content they are retained: a class that left the document stays while claims may refer to it. One under a
-    fixed name is replaced, the old one first, which `mina-infra up` refuses while anything refers to it; so it does where
-    another stack declares the same class (docs/facts.md: refusal/V25, refusal/V26).
+    fixed name is replaced, the old one first; `mina-infra up` refuses that while anything refers to it, as it refuses
+    what another stack declares already (docs/facts.md: refusal/V25, refusal/V26).
     """
     classes = [_class(each, stack) for each in cluster_classes(storage)]
     return (*classes, *(_attributes(each, stack) for each in cluster_attributes(storage)))
