@@ -125,6 +125,19 @@ class VolumeArgs(TypedDict):
     """Claim in the testnet's namespace to mount instead of one of its own; for one node only."""
     existing_volume: NotRequired[str]
     """PersistentVolume to bind instead of having one made; for one node only."""
+    from_snapshot: NotRequired[str]
+    """VolumeSnapshot that a new volume starts with; for one node only."""
+
+
+class SnapshotsArgs(TypedDict):
+    """Snapshots of the nodes' volumes; a scheduled job takes what is due: `mina-infra snapshot --due`."""
+
+    every: NotRequired[str]
+    """How often: 6h, 24h, 7d. Default: 24h."""
+    keep: NotRequired[int]
+    """How many scheduled snapshots of each volume are kept. Default: 7."""
+    kinds: NotRequired[list[str]]
+    """Kinds of volumes. Default: runtime-state and postgres-state."""
 
 
 class SettingsArgs(TypedDict):
@@ -247,6 +260,8 @@ class TestnetArgs(TypedDict):
     """Stop every node and keep everything else: volumes, Services, identities. Default: false."""
     genesis: GenesisArgs
     """The chain of this era."""
+    snapshots: NotRequired[SnapshotsArgs]
+    """Snapshots of the nodes' volumes on a schedule."""
     volumes: NotRequired[dict[str, VolumeArgs]]
     """Changes to volumes by kind, for all nodes."""
     roles: NotRequired[dict[str, SettingsArgs]]

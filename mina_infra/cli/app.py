@@ -8,7 +8,7 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from mina_infra import __version__
-from mina_infra.cli import cost, deploy, hygiene, local, operate, orphans
+from mina_infra.cli import cost, deploy, hygiene, local, operate, orphans, snapshots
 from mina_infra.errors import ClusterError, MinaInfraError
 
 HELP = """Mina testnets as code: one document, deployed with Pulumi, kept across redeployments, judged with evidence.
@@ -35,6 +35,8 @@ app.command(hygiene.renew)
 app.command(hygiene.expire)
 app.command(orphans.orphans)
 app.command(cost.cost)
+app.command(snapshots.snapshot)
+app.command(snapshots.snapshots)
 app.command(local.app)
 
 

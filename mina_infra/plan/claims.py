@@ -25,9 +25,13 @@ def shared_claim(spec: TestnetSpec, volume: Volume) -> PlannedObject:
 def genesis_copy(spec: TestnetSpec, copy: Copy, volume: Volume) -> PlannedObject:
     """A disk made from the snapshot, read by at most ten nodes. Only a disk made from data may be ReadOnlyMany."""
     planned = _claim(spec, names.genesis_copy_key(copy), names.genesis_copy(copy, spec.era), volume, None)
-    source = {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": spec.genesis.ledger.snapshot}
-    planned.manifest["spec"]["dataSource"] = source
+    assert spec.genesis.ledger.snapshot, "the rules of sources want one"
+    planned.manifest["spec"]["dataSource"] = _snapshot(spec.genesis.ledger.snapshot)
     return planned
+
+
+def _snapshot(name: str) -> Manifest:
+    return {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": name}
 
 
 def _claim(spec: TestnetSpec, key: str, name: str, volume: Volume, node: Node | None) -> PlannedObject:
@@ -49,6 +53,8 @@ def _claim(spec: TestnetSpec, key: str, name: str, volume: Volume, node: Node | 
     }
     # The quota first, or the claims of a testnet that grows would meet the quota of the smaller one.
     after: tuple[str, ...] = (names.NAMESPACE_KEY, names.QUOTA_KEY)
+    if volume.from_snapshot:
+        manifest["spec"]["dataSource"] = _snapshot(volume.from_snapshot)
     if volume.volume_name:
         manifest["spec"]["volumeName"] = volume.volume_name
     if volume.of_own_class:

@@ -12,6 +12,7 @@ from mina_infra.plan.group import group_plan
 from mina_infra.plan.namespace import namespace
 from mina_infra.plan.objects import PlannedObject, TestnetPlan
 from mina_infra.plan.quota import resource_quota
+from mina_infra.plan.snapshots import snapshot_classes
 from mina_infra.spec import TestnetSpec
 
 
@@ -37,6 +38,7 @@ def _base(shared: Common) -> tuple[PlannedObject, ...]:
         resource_quota(spec),
         config_map(spec, shared.config_map, shared.config_data),
         *budgets(spec),
+        *snapshot_classes(spec),
     )
 
 

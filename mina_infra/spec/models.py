@@ -28,6 +28,7 @@ from mina_infra.spec.fields import (
     _Model,
 )
 from mina_infra.spec.roles import AccessMode, Role, VolumeKind
+from mina_infra.spec.snapshots import Snapshots
 from mina_infra.spec.storage import Performance, StorageType
 from mina_infra.spec.target import Retention, Target
 from mina_infra.spec.values import Duration, Size, number
@@ -89,6 +90,9 @@ class VolumeOverride(_Model):
     """Claim in the testnet's namespace to mount instead of one of its own; for one node only. It is never deleted."""
     existing_volume: ExistingName | None = None
     """PersistentVolume to bind instead of having one made; for one node only."""
+    from_snapshot: ExistingName | None = None
+    """VolumeSnapshot of the testnet's namespace that a new volume starts with; for one node, and one that has no such
+    volume yet. It stays in the document as long as the volume lives."""
 
 
 class Keys(_Model):
@@ -238,6 +242,8 @@ class TestnetSpec(_Model):
     """Stop every node and keep everything else: volumes, Services, identities. Groups and nodes may say otherwise."""
     genesis: Genesis
     """The chain of this era."""
+    snapshots: Snapshots | None = None
+    """Snapshots of the nodes' volumes on a schedule; a job that runs `mina-infra snapshot --due` takes them."""
     volumes: dict[VolumeKind, VolumeOverride] = Field(default_factory=dict)
     """Changes to volumes by kind, for all nodes."""
     roles: dict[Role, Settings] = Field(default_factory=dict)

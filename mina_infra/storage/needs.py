@@ -36,6 +36,7 @@ class Need:
     existing_claim: str | None = None
     existing_volume: str | None = None
     performance: Performance | None = None
+    from_snapshot: str | None = None
 
     @property
     def shared(self) -> bool:
@@ -102,6 +103,7 @@ def need(spec: TestnetSpec, kind: VolumeKind, group: NodeGroup | None = None, no
         exists.existing_claim,
         exists.existing_volume,
         _first(said, "performance", None),
+        _first(said, "from_snapshot", None),
     )
 
 

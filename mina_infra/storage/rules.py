@@ -12,7 +12,7 @@ from mina_infra.spec import AccessMode, DiskType, Issue, NodeGroup, Provider, Te
 from mina_infra.spec.errors import Path
 from mina_infra.spec.storage import Performance
 from mina_infra.spec.target import Target
-from mina_infra.storage import attributes, automated, existing, parameters, preflight, sources
+from mina_infra.storage import attributes, automated, existing, parameters, preflight, snapshots, sources
 from mina_infra.storage.capabilities import Capability, capability, provider_info, provider_of
 from mina_infra.storage.cost import price
 from mina_infra.storage.needs import SHARED_CARRIER, Need, claimed_kinds, need, overrides, places
@@ -58,6 +58,7 @@ def check(spec: TestnetSpec) -> Iterator[Issue]:
         return  # said once for the target, instead of for every volume
     yield from automated.check(spec)
     yield from preflight.check(spec)
+    yield from snapshots.check(spec)
     seen: set[tuple[Path, str]] = set()
     for case in _cases(spec):
         for issue in _case(case):

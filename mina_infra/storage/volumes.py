@@ -32,6 +32,7 @@ class Volume:
     volume_name: str | None = None
     existing_claim: str | None = None
     attributes: AttributesClass | None = None
+    from_snapshot: str | None = None
 
     @property
     def of_own_class(self) -> bool:
@@ -156,6 +157,7 @@ class Volumes:
             volume_name=wanted.existing_volume,
             existing_claim=wanted.existing_claim,
             attributes=self._attributes(wanted, chosen),
+            from_snapshot=wanted.from_snapshot,
         )
 
     def _attributes(self, wanted: Need, chosen: StorageClass) -> AttributesClass | None:

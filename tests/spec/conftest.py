@@ -27,6 +27,7 @@ DOCUMENT: dict[str, Any] = {
     "owner": "me",
     "paused": True,
     "genesis": {"runtimeConfig": "daemon.json", "ledger": {"image": f"ledger@sha256:{'0' * 64}"}},
+    "snapshots": {"every": "24h", "keep": 3, "kinds": ["runtime-state"]},
     "volumes": {"runtime-state": {"type": "ssd", "size": "4Gi"}},
     "roles": {"archive": {"volumes": {"postgres-state": {"retention": "retain"}}}},
     "nodes": [
