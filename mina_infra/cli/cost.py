@@ -3,7 +3,7 @@
 import json as jsonlib
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -12,9 +12,11 @@ from mina_infra.cli.hygiene import OnlyLocal
 from mina_infra.cli.options import DEFAULT_CLUSTER, ClusterName, Json
 from mina_infra.cli.place import place_of, sites_of
 from mina_infra.errors import EngineError, MinaInfraError
-from mina_infra.hygiene.spending import Spending, Spent
 from mina_infra.spec import DiskType, TestnetSpec
-from mina_infra.storage.cost import Estimate
+
+if TYPE_CHECKING:
+    from mina_infra.hygiene.spending import Spending, Spent
+    from mina_infra.storage.cost import Estimate
 
 _WHAT = "list prices of disks alone: no machines, no traffic, no operations, no discounts"
 
@@ -73,7 +75,7 @@ def _spec(stack: str) -> TestnetSpec:
     return load_stack(place_of(stack, local=False, cluster=DEFAULT_CLUSTER).stack_file)
 
 
-def _plan_data(spec: TestnetSpec, estimate: Estimate) -> dict[str, Any]:
+def _plan_data(spec: TestnetSpec, estimate: "Estimate") -> dict[str, Any]:
     return {
         "testnet": spec.name,
         "provider": spec.target.provider.value,
@@ -86,7 +88,7 @@ def _plan_data(spec: TestnetSpec, estimate: Estimate) -> dict[str, Any]:
     }
 
 
-def _plan_text(name: str, spec: TestnetSpec, estimate: Estimate) -> str:
+def _plan_text(name: str, spec: TestnetSpec, estimate: "Estimate") -> str:
     from mina_infra.plan.table import table
 
     rows = [
@@ -132,7 +134,7 @@ def _of_clusters(local: bool, cluster: str, json: bool) -> int:
     return 2 if problems else 0
 
 
-def _live_data(spent: Spending) -> dict[str, Any]:
+def _live_data(spent: "Spending") -> dict[str, Any]:
     testnets = {}
     for testnet in spent.testnets():
         rows = [row for row in spent.rows if row.testnet == testnet]
@@ -146,7 +148,7 @@ def _live_data(spent: Spending) -> dict[str, Any]:
     return {"testnets": testnets, "prices_of": spent.prices_of}
 
 
-def _live_text(cluster: str, spent: Spending) -> str:
+def _live_text(cluster: str, spent: "Spending") -> str:
     from mina_infra.plan.table import table
 
     head = ("testnet", "volumes are", "class", "product", "volumes", "GiB", "USD/month")
@@ -163,7 +165,7 @@ def _live_text(cluster: str, spent: Spending) -> str:
     return "\n".join([f"cluster {cluster}", table(head, rows), *totals, _dated(spent.prices_of), ""])
 
 
-def _sum(rows: Iterable[Spent]) -> tuple[float, list[str]]:
+def _sum(rows: "Iterable[Spent]") -> tuple[float, list[str]]:
     """The known part and the products whose price is not known."""
     found = list(rows)
     known = sum(row.usd for row in found if row.usd is not None)
@@ -183,7 +185,7 @@ def _dated(date: str | None) -> str:
     return f"prices of {date}: {_WHAT}" if date else "prices: none needed or known"
 
 
-def _difference(first: Estimate, other: Estimate) -> str:
+def _difference(first: "Estimate", other: "Estimate") -> str:
     if first.usd is None or other.usd is None:
         names = ", ".join(sorted({*first.unknown, *other.unknown}))
         return f"cannot be said, no price is known for {names}"

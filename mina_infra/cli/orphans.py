@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -12,7 +12,9 @@ from mina_infra.cli.hygiene import OnlyLocal
 from mina_infra.cli.options import DEFAULT_CLUSTER, ClusterName, Yes
 from mina_infra.cli.place import Site, sites_of
 from mina_infra.errors import EngineError, MinaInfraError
-from mina_infra.hygiene.orphans import Contents, Orphan, Owners
+
+if TYPE_CHECKING:
+    from mina_infra.hygiene.orphans import Contents, Orphan, Owners
 
 
 def orphans(
@@ -59,7 +61,7 @@ def orphans(
     return 1 if left else 2 if problems or any(not each.sure for _, each in found) else 0
 
 
-def _owners(site: Site, *, whole: bool) -> Owners:
+def _owners(site: Site, *, whole: bool) -> "Owners":
     from mina_infra.engine.state import recorded
     from mina_infra.hygiene.orphans import owners
 
@@ -73,14 +75,14 @@ def _owners(site: Site, *, whole: bool) -> Owners:
     return owners((environment.plan for environment in environments), claims, whole=whole)
 
 
-def _line(site: Site | None, orphan: Orphan) -> str:
+def _line(site: Site | None, orphan: "Orphan") -> str:
     usd = "cost unknown" if orphan.usd is None else f"{orphan.usd:,.2f} USD/month"
     state = "orphan " if orphan.sure else "unknown"
     where = f" at {site.name}" if site else ""
     return f"{state} {orphan.kind} {orphan.name}{where}: {orphan.gib} GiB, {usd}; {orphan.reason}"
 
 
-def _delete(found: list[tuple[Site | None, Orphan]], names: list[str], *, yes: bool) -> set[str]:
+def _delete(found: "list[tuple[Site | None, Orphan]]", names: list[str], *, yes: bool) -> set[str]:
     """Delete what was named; what is gone then. Raises EngineError, before anything is deleted, for any other name."""
     from mina_infra.hygiene.disks import command
     from mina_infra.hygiene.sweep import delete

@@ -17,7 +17,7 @@ SPARE_GIB = 100
 
 @dataclass(frozen=True)
 class StorageQuota:
-    """Limits of a namespace: GiB of all requests, number of claims."""
+    """Limits of a namespace: GiB of all requests, number of claims. Both are `coarse`."""
 
     gib: int
     claims: int
@@ -27,4 +27,14 @@ def storage_quota(spec: TestnetSpec) -> StorageQuota:
     volumes = Volumes(spec)
     # A claim that was there before counts as well; of its size nothing is known but the default.
     sizes = [each.volume.effective_gib for each in (*volumes.all(), *volumes.existing())]
-    return StorageQuota(HEADROOM * sum(sizes) + SPARE_GIB, HEADROOM * len(sizes) + SPARE_CLAIMS)
+    return StorageQuota(coarse(HEADROOM * sum(sizes) + SPARE_GIB), coarse(HEADROOM * len(sizes) + SPARE_CLAIMS))
+
+
+def coarse(limit: int) -> int:
+    """The next of 1, 2, 3, 4, 6, 8, 12, 16, 24, ...: at least the limit, and less than half of it more.
+
+    A limit that followed each node would change with each node: adding one would touch the whole testnet's quota, and
+    a review would show a change that means nothing.
+    """
+    power = 1 << (limit - 1).bit_length()
+    return power * 3 // 4 if limit > 2 and power * 3 // 4 >= limit else power
