@@ -8,7 +8,7 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from mina_infra import __version__
-from mina_infra.cli import cost, deploy, hygiene, local, operate, orphans, snapshots
+from mina_infra.cli import cost, deploy, hygiene, lifecycle, local, operate, orphans, rebind, snapshots
 from mina_infra.errors import ClusterError, MinaInfraError
 
 HELP = """Mina testnets as code: one document, deployed with Pulumi, kept across redeployments, judged with evidence.
@@ -31,6 +31,10 @@ app.command(operate.verify)
 app.command(operate.seeds)
 app.command(operate.publish)
 app.command(operate.post_deploy)
+app.command(lifecycle.pause)
+app.command(lifecycle.resume)
+app.command(rebind.volumes)
+app.command(rebind.rebind)
 app.command(hygiene.renew)
 app.command(hygiene.expire)
 app.command(orphans.orphans)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from mina_infra.cluster.api import CLAIM, PERSISTENT_VOLUME, ApiStatusError, KubeApi
 from mina_infra.engine.environment import EngineEnvironment
+from mina_infra.engine.existing import examine_existing
 from mina_infra.engine.guard import VolumesInDangerError, examine_volumes
 from mina_infra.engine.inventory import (
     Comparison,
@@ -75,9 +76,10 @@ async def look(env: EngineEnvironment, report: Report, allow: Sequence[str] = ()
         known = recorded(env)
         refuse_another_record(env, known)
         claims = await _claims_elsewhere(api, env, known)
+        allow = (*allow, *patterns(os.environ.get(ALLOW, "")))
+        await examine_existing(api, env.plan, live, allow)
     difference = compare(planned_keys(env.plan), known, live, env.plan.spec.name)
     refuse_foreign(env, live, difference.foreign)
-    allow = (*allow, *patterns(os.environ.get(ALLOW, "")))
     verdict = examine_volumes(env.plan, known, {**live, **claims}, allow, moved(env, known))
     _tell(report, difference, verdict)
     return Situation(known, difference, verdict)

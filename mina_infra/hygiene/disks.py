@@ -15,10 +15,10 @@ from typing import Any
 from mina_infra.errors import MinaInfraError
 from mina_infra.hygiene.orphans import Orphan, is_our_claim
 from mina_infra.spec import Provider
+from mina_infra.storage.disks import CLAIM_NAME, CLAIM_NAMESPACE, VOLUME_NAME, made_for
 from mina_infra.storage.prices import usd_a_month
 
 CLUSTER_LABEL = "goog-k8s-cluster-name"
-_MADE_FOR = "kubernetes.io/created-for"
 
 
 def read(file: Path) -> list[Mapping[str, Any]]:
@@ -42,9 +42,9 @@ def judge(disks: Iterable[Mapping[str, Any]], asked: Iterable[str], volumes: Ite
     """
     contexts, known = tuple(asked), set(volumes)
     for disk in disks:
-        made_for = _description(disk)
-        claim = f"{made_for.get(f'{_MADE_FOR}/pvc/namespace')}/{made_for.get(f'{_MADE_FOR}/pvc/name')}"
-        name = str(made_for.get(f"{_MADE_FOR}/pv/name") or disk["name"])
+        origin = made_for(disk)
+        claim = f"{origin.get(CLAIM_NAMESPACE)}/{origin.get(CLAIM_NAME)}"
+        name = str(origin.get(VOLUME_NAME) or disk["name"])
         if disk.get("users") or name in known or disk["name"] in known:
             continue
         if not is_our_claim(claim.partition("/")[2]):
@@ -74,11 +74,3 @@ def _usd(disk: Mapping[str, Any], gib: int) -> float | None:
 
 def _last(url: Any) -> str:
     return str(url or "").rpartition("/")[2]
-
-
-def _description(disk: Mapping[str, Any]) -> Mapping[str, Any]:
-    try:
-        found = json.loads(disk.get("description") or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -1,0 +1,34 @@
+"""Markers in the volumes of a network on the embedded cluster, and the heights beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mina_infra.cluster.api import CLAIM
+from tests.world.survivors import Network, height_on
+
+
+def volumes(network: Network) -> dict[str, Path]:
+    """Directory of each bound claim's volume by the claim's name."""
+    items = network.ask(lambda api: api.objects(CLAIM, network.name))
+    folder = network.cluster.paths.volumes
+    bound = {item["metadata"]["name"]: item["spec"].get("volumeName") for item in items}
+    return {claim: folder / volume for claim, volume in bound.items() if volume}
+
+
+def mark(network: Network) -> dict[str, str]:
+    """Write a marker into every volume; what each holds, by the claim's name."""
+    for claim, folder in volumes(network).items():
+        (folder / "marker").write_text(f"{network.name}/{claim}")
+    return marks(network)
+
+
+def marks(network: Network) -> dict[str, str]:
+    found = {claim: folder / "marker" for claim, folder in volumes(network).items()}
+    return {claim: file.read_text() for claim, file in found.items() if file.exists()}
+
+
+def heights(network: Network) -> dict[str, int]:
+    """Height on each volume that has one, by the claim's name."""
+    found = {claim: height_on(folder) for claim, folder in volumes(network).items()}
+    return {claim: height for claim, height in found.items() if height}
