@@ -240,6 +240,8 @@ class TestnetArgs(TypedDict):
     """Name of the testnet and of its namespace. Changing it makes a new testnet."""
     era: NotRequired[int]
     """One genesis; a new era is a new chain on new volumes. Default: 1."""
+    kept_eras: NotRequired[list[int]]
+    """Earlier eras whose volumes stay beside the new ones, unmounted."""
     target: TargetArgs
     """Where it runs."""
     image: str

@@ -94,6 +94,7 @@ class PlannedComponent(pulumi.ComponentResource):
                     retain_on_delete=each.retain or None,
                     replace_on_changes=list(each.replaced_on) or None,
                     delete_before_replace=bool(each.replaced_on) or None,
+                    ignore_changes=["spec"] if each.kept else None,
                     depends_on=after,
                     version=version("pulumi_kubernetes"),
                 ),

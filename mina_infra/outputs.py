@@ -53,6 +53,7 @@ class ClaimOutput(_Model):
     storage_class: str = Field(description="Name of its storage class")
     access_mode: str = Field(description="Its one access mode, as Kubernetes writes it")
     retention: Literal["delete", "retain"] = Field(description="Whether it outlives the deployment")
+    kept: bool = Field(default=False, description="Of an earlier era: it stays as it was made, and nothing mounts it")
 
 
 class ChainOutput(_Model):

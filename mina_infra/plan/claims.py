@@ -10,21 +10,22 @@ from mina_infra.storage.sources import Copy
 from mina_infra.storage.volumes import Volume
 
 
-def node_claim(spec: TestnetSpec, node: Node, volume: Volume) -> PlannedObject:
+def node_claim(spec: TestnetSpec, node: Node, volume: Volume, era: int) -> PlannedObject:
     """A volume of one node. ReadWriteOncePod unless asked otherwise: two daemons on one RocksDB corrupt it."""
-    name = names.claim(node.name, volume.kind, spec.era)
-    return _claim(spec, names.claim_key(node.name, volume.kind), name, volume, node)
+    name = names.claim(node.name, volume.kind, era)
+    return _claim(spec, names.claim_key(node.name, volume.kind, era), name, volume, node, era)
 
 
-def shared_claim(spec: TestnetSpec, volume: Volume) -> PlannedObject:
+def shared_claim(spec: TestnetSpec, volume: Volume, era: int) -> PlannedObject:
     """The volume that all daemons of an era read."""
-    name = names.shared_claim(volume.kind, spec.era)
-    return _claim(spec, names.GENESIS_CLAIM_KEY, name, volume, None)
+    name = names.shared_claim(volume.kind, era)
+    return _claim(spec, names.genesis_claim_key(era), name, volume, None, era)
 
 
 def genesis_copy(spec: TestnetSpec, copy: Copy, volume: Volume) -> PlannedObject:
     """A disk made from the snapshot, read by at most ten nodes. Only a disk made from data may be ReadOnlyMany."""
-    planned = _claim(spec, names.genesis_copy_key(copy), names.genesis_copy(copy, spec.era), volume, None)
+    key, name = names.genesis_copy_key(copy, spec.era), names.genesis_copy(copy, spec.era)
+    planned = _claim(spec, key, name, volume, None, spec.era)
     assert spec.genesis.ledger.snapshot, "the rules of sources want one"
     planned.manifest["spec"]["dataSource"] = _snapshot(spec.genesis.ledger.snapshot)
     return planned
@@ -34,14 +35,14 @@ def _snapshot(name: str) -> Manifest:
     return {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": name}
 
 
-def _claim(spec: TestnetSpec, key: str, name: str, volume: Volume, node: Node | None) -> PlannedObject:
+def _claim(spec: TestnetSpec, key: str, name: str, volume: Volume, node: Node | None, era: int) -> PlannedObject:
     manifest: Manifest = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {
             "name": name,
             "namespace": spec.namespace,
-            "labels": labels.of_claim(spec, volume.kind, node),
+            "labels": labels.of_claim(spec, volume.kind, node, era),
             "annotations": dict(SKIP_AWAIT),
         },
         "spec": {
@@ -62,4 +63,5 @@ def _claim(spec: TestnetSpec, key: str, name: str, volume: Volume, node: Node | 
     if volume.attributes:
         manifest["spec"]["volumeAttributesClassName"] = volume.attributes.name
         after = after if volume.attributes.shared else (*after, names.attributes_key(volume.attributes.name))
-    return PlannedObject(key, manifest, protect=volume.retention is Retention.RETAIN, after=after)
+    protect = volume.retention is Retention.RETAIN
+    return PlannedObject(key, manifest, protect=protect, after=after, kept=era != spec.era)

@@ -24,15 +24,17 @@ def genesis(common: Common) -> tuple[PlannedObject, ...]:
     if common.shared_volume is None:
         copies = common.volumes.copies()
         return tuple(genesis_copy(common.spec, each.copy, each.volume) for each in copies if each.copy)
-    return shared_claim(common.spec, common.shared_volume), _job(common)
+    spec, volume = common.spec, common.shared_volume
+    kept = tuple(shared_claim(spec, volume, era) for era in spec.kept_eras)
+    return shared_claim(spec, volume, spec.era), _job(common), *kept
 
 
 def keys(common: Common, node: Node) -> tuple[str, ...]:
     """The objects of ours that a daemon reads the artefacts from."""
     if common.shared_volume is not None:
-        return names.GENESIS_CLAIM_KEY, names.GENESIS_JOB_KEY
+        return names.genesis_claim_key(common.spec.era), names.GENESIS_JOB_KEY
     if common.spec.genesis.ledger.source == "disk-copies":
-        return (names.genesis_copy_key(copy_of(node.group, node.index)),)
+        return (names.genesis_copy_key(copy_of(node.group, node.index), common.spec.era),)
     return ()
 
 
@@ -70,7 +72,7 @@ def _job(common: Common) -> PlannedObject:
             "template": template,
         },
     }
-    after = (names.NAMESPACE_KEY, names.SERVICE_ACCOUNT_KEY, names.GENESIS_CLAIM_KEY)
+    after = (names.NAMESPACE_KEY, names.SERVICE_ACCOUNT_KEY, names.genesis_claim_key(spec.era))
     return PlannedObject(names.GENESIS_JOB_KEY, manifest, after=after)
 
 

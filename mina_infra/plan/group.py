@@ -28,8 +28,12 @@ def group_plan(common: Common, group: NodeGroup) -> GroupPlan:
 def _node(common: Common, node: Node) -> Iterator[PlannedObject]:
     workload = roles.workload(common, node)
     volumes = common.volumes.own(node.group, node.name)
-    claims = [node_claim(common.spec, node, volume) for volume in volumes if volume.existing_claim is None]
+    era = common.spec.era
+    claims = [node_claim(common.spec, node, volume, era) for volume in volumes if volume.existing_claim is None]
     yield from claims
+    for kept_era in common.spec.kept_eras:
+        kept = common.volumes.kept(node.group, node.name)
+        yield from (node_claim(common.spec, node, volume, kept_era) for volume in kept)
     after = tuple(claim.key for claim in claims)
     if workload.service_ports:
         offered = service(common.spec, node, workload.service_ports)

@@ -56,10 +56,10 @@ def of_node(spec: TestnetSpec, node: Node) -> dict[str, str]:
     return {**of_testnet(spec), APP: node.name, "role": node.group.role.value, CLASS: node.group.name}
 
 
-def of_claim(spec: TestnetSpec, kind: VolumeKind, node: Node | None) -> dict[str, str]:
+def of_claim(spec: TestnetSpec, kind: VolumeKind, node: Node | None, era: int) -> dict[str, str]:
     """On a claim; an image or a chart of another version does not touch it."""
     base = of_node(spec, node) if node else of_testnet(spec)
-    return {**base, ERA: str(spec.era), VOLUME: kind.value}
+    return {**base, ERA: str(era), VOLUME: kind.value}
 
 
 def of_pod(spec: TestnetSpec, node: Node, version: str) -> dict[str, str]:

@@ -182,6 +182,8 @@ class _Losses:
             what = f"moving it from {old} to {new} in the engine's record would make the claim anew and lose its data"
             recipe = "Keep the group's role, or give the new group a name of its own."
             yield Loss(held.name, "resource", old, new, what, recipe)
+        if planned.kept and held.resource:
+            return  # the engine leaves it as it was made
         for problem in problems(held.name, planned.manifest["spec"], held.spec):
             # The engine takes away first what it has on record, and nothing else.
             yield problem if held.resource else replace(problem, recipe=_UNRECORDED, closed=True)

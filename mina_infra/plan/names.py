@@ -53,17 +53,21 @@ def host(service: str, namespace: str) -> str:
     return f"{service}.{namespace}.svc.cluster.local"
 
 
-# Keys of planned objects: they name the engine's resources, so they follow neither era nor content.
+# Keys of planned objects: they name the engine's resources, so they follow no content, and of what only claims follow
+# the era: those of an era that is kept stay what they are beside the new ones.
 NAMESPACE_KEY = "namespace"
 SERVICE_ACCOUNT_KEY = "service-account"
 QUOTA_KEY = "quota"
 CONFIG_KEY = "daemon-config"
-GENESIS_CLAIM_KEY = "genesis-ledger"
 GENESIS_JOB_KEY = "genesis-job"
 
 
-def genesis_copy_key(copy: Copy) -> str:
-    return f"genesis-ledger-{copy.group}-{copy.number}"
+def genesis_claim_key(era: int) -> str:
+    return f"genesis-ledger-e{era}"
+
+
+def genesis_copy_key(copy: Copy, era: int) -> str:
+    return f"genesis-ledger-{copy.group}-{copy.number}-e{era}"
 
 
 def class_key(key: str) -> str:
@@ -75,8 +79,8 @@ def attributes_key(name: str) -> str:
     return f"attributes-{name}"
 
 
-def claim_key(node: str, kind: VolumeKind) -> str:
-    return f"{node}-{kind.value}"
+def claim_key(node: str, kind: VolumeKind, era: int) -> str:
+    return f"{node}-{kind.value}-e{era}"
 
 
 def service_key(node: str) -> str:

@@ -23,11 +23,12 @@ every later change of those fields is a conflict."""
 
 @dataclass(frozen=True)
 class PlannedObject:
-    """One object. `key` is its stable, unique name in the testnet's plan and never follows era or content.
+    """One object. `key` is its stable, unique name in the testnet's plan and never follows content.
 
     `protect`: the engine refuses to delete it. `after`: keys, planned earlier, that must exist before it.
     `retain`: the engine forgets it where it would delete it. `replaced_on`: fields, besides those that the provider
-    knows, whose change takes the old object away before the new one is made.
+    knows, whose change takes the old object away before the new one is made. `kept`: of an earlier era; what
+    the document says of volumes now changes nothing about it.
     """
 
     key: str
@@ -36,6 +37,7 @@ class PlannedObject:
     after: tuple[str, ...] = ()
     retain: bool = False
     replaced_on: tuple[str, ...] = ()
+    kept: bool = False
 
     def __post_init__(self) -> None:
         metadata = self.manifest["metadata"]

@@ -62,12 +62,13 @@ def _seed(spec: TestnetSpec, node: Node) -> SeedOutput:
 
 def _claim(spec: TestnetSpec, claimed: Claimed) -> ClaimOutput:
     volume = claimed.volume
+    era = claimed.kept_era or spec.era
     if claimed.copy:
-        name = names.genesis_copy(claimed.copy, spec.era)
+        name = names.genesis_copy(claimed.copy, era)
     elif claimed.node is None:
-        name = names.shared_claim(volume.kind, spec.era)
+        name = names.shared_claim(volume.kind, era)
     else:
-        name = names.claim(claimed.node, volume.kind, spec.era)
+        name = names.claim(claimed.node, volume.kind, era)
     return ClaimOutput(
         name=name,
         kind=volume.kind.value,
@@ -76,6 +77,7 @@ def _claim(spec: TestnetSpec, claimed: Claimed) -> ClaimOutput:
         storage_class=volume.class_name,
         access_mode=volume.access_mode.value,
         retention=volume.retention.value,
+        kept=claimed.kept_era is not None,
     )
 
 

@@ -83,17 +83,19 @@ def _claims(spec: TestnetSpec) -> Iterator[Issue]:
         existing_claims[ledger.claim] = existing.Use(("genesis", "ledger", "claim"), [])
     if not existing_claims:
         return
+    eras = (spec.era, *spec.kept_eras)
     owners = {
-        names.claim(node, kind, spec.era): node
+        names.claim(node, kind, era): node
         for group in spec.nodes
         for kind in claimed_kinds(group)
         for node in group.node_names()
+        for era in eras
     }
-    owners[names.shared_claim(SHARED_CARRIER, spec.era)] = "the genesis artefacts"
+    owners |= {names.shared_claim(SHARED_CARRIER, era): "the genesis artefacts" for era in eras}
     for name, use in existing_claims.items():
         if name in owners:
             yield Issue(
                 use.path,
-                f"'{name}' is the name of the claim that the testnet makes for {owners[name]} in this era.",
+                f"'{name}' is the name of the claim that the testnet makes for {owners[name]}.",
                 "Name a claim that the testnet does not make.",
             )

@@ -149,7 +149,8 @@ def _volume_rows(plan: TestnetPlan) -> Iterable[VolumeRow]:
     for claimed in Volumes(spec).all():
         volume = claimed.volume
         product = volume.storage_class.capability.product
-        key = (volume.kind.value, volume.class_name, volume.effective_gib, volume.access_mode.value)
+        era = f" (era {claimed.kept_era})" if claimed.kept_era else ""
+        key = (volume.kind.value + era, volume.class_name, volume.effective_gib, volume.access_mode.value)
         alike.setdefault((*key, volume.retention.value, product), []).append(claimed)
     for (kind, name, each, mode, retention, product), members in alike.items():
         usd = usd_a_month(spec.target.provider, spec.target.region, product, each)

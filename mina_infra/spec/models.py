@@ -222,6 +222,8 @@ class TestnetSpec(_Model):
     """Name of the testnet and of its namespace."""
     era: Annotated[int, Field(ge=1, le=9999), Number] = 1
     """One genesis. A new era is a new chain on new volumes; names, identities and addresses stay."""
+    kept_eras: tuple[Annotated[int, Field(ge=1, le=9999), Number], ...] = ()
+    """Earlier eras whose volumes stay beside the new ones, unmounted. Those of others go, if a run names them."""
     target: Target
     """Where it runs."""
     image: ImageRef

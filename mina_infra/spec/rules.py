@@ -20,6 +20,7 @@ def check(spec: TestnetSpec) -> Iterator[Issue]:
     yield from _lifetime(spec)
     yield from _names(spec)
     yield from _peer_ids(spec)
+    yield from _eras(spec)
     yield from _repeated(("target", "zones"), spec.target.zones)
     yield from _images(spec)
     yield from ledger_rules.check(spec.genesis.ledger)
@@ -89,7 +90,18 @@ def _lifetime(spec: TestnetSpec) -> Iterator[Issue]:
         )
 
 
-def _repeated(path: Path, values: Sequence[str]) -> Iterator[Issue]:
+def _eras(spec: TestnetSpec) -> Iterator[Issue]:
+    yield from _repeated(("keptEras",), spec.kept_eras)
+    for index, era in enumerate(spec.kept_eras):
+        if era >= spec.era:
+            yield Issue(
+                ("keptEras", index),
+                f"era {era} is {'the present one' if era == spec.era else 'not over'}; only earlier ones are kept.",
+                f"Remove it, or set era: {era + 1}.",
+            )
+
+
+def _repeated(path: Path, values: Sequence[object]) -> Iterator[Issue]:
     for index, value in enumerate(values):
         if value in values[:index]:
             yield Issue((*path, index), f"'{value}' is listed twice.", "Remove one.")

@@ -47,11 +47,15 @@ class Volume:
 
 @dataclass(frozen=True)
 class Claimed:
-    """One claim: whose it is (None: the whole testnet's, or that of a `copy`'s readers) and what it is."""
+    """One claim: whose it is (None: the whole testnet's, or that of a `copy`'s readers) and what it is.
+
+    `kept_era`: the earlier era that it is of; no pod mounts it any more.
+    """
 
     node: str | None
     volume: Volume
     copy: Copy | None = None
+    kept_era: int | None = None
 
 
 class Volumes:
@@ -86,8 +90,9 @@ class Volumes:
         return tuple(Claimed(None, volume, copy) for copy in sources.copies(self._spec))
 
     def all(self) -> Iterator[Claimed]:
-        """Every claim that the testnet makes, the shared one first."""
-        return (each for each in self._everything() if each.volume.existing_claim is None)
+        """Every claim that the testnet makes, the shared one first; those of kept eras last."""
+        yield from (each for each in self._everything() if each.volume.existing_claim is None)
+        yield from (each for era in self._spec.kept_eras for each in self._kept(era))
 
     def existing(self) -> Iterator[Claimed]:
         """Every claim that is there already and is only mounted."""
@@ -131,6 +136,25 @@ class Volumes:
             for node in group.node_names():
                 for volume in self.own(group, node):
                     yield Claimed(node, volume)
+
+    def kept(self, group: NodeGroup, node: str) -> tuple[Volume, ...]:
+        """What one node had for itself in an earlier era, as far as the document of this one tells."""
+        return tuple(self._as_kept(volume) for volume in self.own(group, node))
+
+    def _kept(self, era: int) -> Iterator[Claimed]:
+        shared = self.shared()
+        if shared is not None:
+            yield Claimed(None, self._as_kept(shared), kept_era=era)
+        for group in self._spec.nodes:
+            for node in group.node_names():
+                for volume in self.kept(group, node):
+                    yield Claimed(node, volume, kept_era=era)
+
+    @staticmethod
+    def _as_kept(volume: Volume) -> Volume:
+        """Never bound to nor made from what exists: that is this era's."""
+        own = volume.class_name or volume.storage_class.name
+        return replace(volume, class_name=own, volume_name=None, existing_claim=None, from_snapshot=None)
 
     def _own(self, group: NodeGroup, node: str | None) -> tuple[Volume, ...]:
         return tuple(self._volume(need(self._spec, kind, group, node)) for kind in claimed_kinds(group))

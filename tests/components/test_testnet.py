@@ -228,7 +228,7 @@ def test_one_more_node_touches_only_its_own_objects(document: Any) -> None:
     after = {each.urn: each for each in deploy(more).objects}
     assert set(before) <= set(after)
     assert {each.name.removeprefix("local-") for urn, each in after.items() if urn not in before} == {
-        "plain-2", "plain-2-p2p", "plain-2-runtime-state",
+        "plain-2", "plain-2-p2p", "plain-2-runtime-state-e1",
     }  # fmt: skip
     assert [each.name for urn, each in before.items() if after[urn] != each] == []
 

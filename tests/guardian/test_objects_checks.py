@@ -100,6 +100,14 @@ def test_a_claim_that_is_not_as_planned_is_named(changes: dict[str, object], wor
     assert words in str(finding.evidence[0]["found"])
 
 
+@pytest.mark.parametrize("changes", [{"phase": "Pending"}, {"storage_class": "hdd"}, {"capacity_bytes": GIB}])
+def test_a_claim_of_a_kept_era_waits_for_nobody_and_keeps_its_shape(changes: dict[str, object]) -> None:
+    kept = WANT.model_copy(update={"kept": True})
+    assert claims.judge([kept], [replace(HAVE, **changes)]).state is State.PASS  # type: ignore[arg-type]
+    assert claims.judge([kept], []).state is State.FAIL
+    assert claims.judge([kept], [replace(HAVE, phase="Lost")]).state is State.FAIL
+
+
 def test_a_larger_volume_than_asked_is_fine_and_a_surplus_claim_is_reported() -> None:
     finding = claims.judge([WANT], [replace(HAVE, capacity_bytes=10 * GIB), replace(HAVE, name="spare")])
     assert finding.state is State.PASS

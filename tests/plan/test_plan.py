@@ -133,7 +133,7 @@ def test_adding_a_node_touches_only_its_own_objects(document: dict[str, Any], da
     new = f"{group.get('group', group['role'])}-{group['count']}"
     before, after = by_key(plan(document)), by_key(plan(grown))
     assert {key for key in after if before.get(key) != after[key]} <= {
-        "quota", new, f"{new}-p2p", f"{new}-runtime-state", f"{new}-postgres-state",
+        "quota", new, f"{new}-p2p", *(f"{new}-{kind}-state-e{document['era']}" for kind in ("runtime", "postgres")),
     }  # fmt: skip
     assert set(before) <= set(after)
 
@@ -232,11 +232,11 @@ def test_one_claim_belongs_to_one_workload() -> None:
 def test_daemons_start_after_their_volumes_config_and_genesis() -> None:
     planned = by_key(plans()["zoo"])
     whale = planned["whale-1"]
-    assert {"whale-1-runtime-state", "whale-1-p2p", "daemon-config", "genesis-ledger", "genesis-job"} <= set(
+    assert {"whale-1-runtime-state-e1", "whale-1-p2p", "daemon-config", "genesis-ledger-e1", "genesis-job"} <= set(
         whale.after
     )
-    assert {"namespace", "quota", "class-ssd"} == set(planned["whale-1-runtime-state"].after)
-    assert "genesis-ledger" in planned["genesis-job"].after
+    assert {"namespace", "quota", "class-ssd"} == set(planned["whale-1-runtime-state-e1"].after)
+    assert "genesis-ledger-e1" in planned["genesis-job"].after
     assert "genesis-job" not in planned["snark-worker-1"].after
 
 

@@ -18,6 +18,7 @@ RUNTIME_CONFIG = {"genesis": {"genesis_state_timestamp": "2026-01-01T00:00:00Z"}
 DOCUMENT: dict[str, Any] = {
     "name": "alpha",
     "era": 2,
+    "keptEras": [1],
     "target": {"provider": "local", "region": "local", "zones": ["local-a", "local-b"]},
     "image": "registry.example/mina-daemon:3.0.1",
     "images": {"archive": "archive:1", "userAgent": "agent:1", "bots": "bots:1"},

@@ -90,13 +90,13 @@ def test_a_change_for_one_node_touches_no_other_object() -> None:
     after = {
         each.key: each for each in plan(documents(node={"postgres-state": {"accessMode": "ReadWriteOnce"}})).objects()
     }
-    assert [key for key in before if before[key] != after[key]] == ["archive-2-postgres-state"]
+    assert [key for key in before if before[key] != after[key]] == ["archive-2-postgres-state-e1"]
 
 
 def test_one_kind_of_volume_can_outlive_a_testnet_that_does_not() -> None:
     planned = plan(zoo(roles={"archive": {"volumes": {"postgres-state": {"retention": "retain"}}}}))
     kept = {each.key for each in planned.objects() if each.protect}
-    assert kept == {"namespace", "class-ssd-retain", "archive-1-postgres-state", "archive-2-postgres-state"}
+    assert kept == {"namespace", "class-ssd-retain", "archive-1-postgres-state-e1", "archive-2-postgres-state-e1"}
     assert planned.keeps
     policies = {each.key: each.manifest["reclaimPolicy"] for each in planned.classes}
     assert policies == {"class-ssd": "Delete", "class-ssd-retain": "Retain", "class-shared": "Delete"}
@@ -107,9 +107,9 @@ def test_one_kind_of_volume_can_outlive_a_testnet_that_does_not() -> None:
 
 def test_one_kind_of_volume_can_go_while_the_others_stay() -> None:
     planned = plan(zoo(retention="retain", volumes={"runtime-state": {"retention": "delete"}}))
-    open_ = {each.key for each in planned.objects() if each.key.endswith("-runtime-state") and not each.protect}
+    open_ = {each.key for each in planned.objects() if each.key.endswith("-runtime-state-e1") and not each.protect}
     assert len(open_) == 15
-    assert all(each.protect for each in planned.objects() if each.key.endswith("-postgres-state"))
+    assert all(each.protect for each in planned.objects() if each.key.endswith("-postgres-state-e1"))
 
 
 def test_a_class_of_the_cluster_is_used_as_it_is() -> None:
@@ -117,7 +117,7 @@ def test_a_class_of_the_cluster_is_used_as_it_is() -> None:
     assert claims(planned)["whale-1-runtime-state-e1"]["storageClassName"] == "premium-rwo"
     names = {each.manifest["metadata"]["name"] for each in planned.classes}
     assert "premium-rwo" not in names
-    assert all("class-" not in key for each in planned.objects() if each.key == "whale-1-runtime-state"
+    assert all("class-" not in key for each in planned.objects() if each.key == "whale-1-runtime-state-e1"
                for key in each.after)  # fmt: skip
 
 

@@ -182,8 +182,8 @@ def test_a_group_that_grows_moves_no_node_to_another_disk() -> None:
 def test_copies_are_never_kept_since_the_snapshot_is() -> None:
     of = planned("disk-copies", retention="retain")
     kept = {each.key for each in of.objects() if each.protect}
-    assert "genesis-ledger-whale-1" not in kept
-    assert "whale-1-runtime-state" in kept
+    assert "genesis-ledger-whale-1-e1" not in kept
+    assert "whale-1-runtime-state-e1" in kept
 
 
 def test_v3_read_only_disks_from_nothing() -> None:

@@ -57,9 +57,14 @@ def judge(expected: Sequence[ClaimOutput], claims: Sequence[Claim], paused: Set[
 
 
 def _problem(want: ClaimOutput, have: Claim | None) -> tuple[str, bool]:
-    """What is wrong, and whether waiting may help."""
+    """What is wrong, and whether waiting may help.
+
+    A kept claim waits for nobody: that of a node which its era had not got stays Pending, and all keep their shape.
+    """
     if have is None:
         return "missing", False
+    if want.kept:
+        return ("Lost", False) if have.phase == "Lost" else ("", False)
     if have.storage_class != want.storage_class:
         return f"class {have.storage_class}, planned {want.storage_class}", False
     if have.access_modes != (want.access_mode,):
