@@ -1,12 +1,13 @@
-"""The Pulumi program: the testnet of this stack, or what the testnets of its cluster share."""
+"""The Pulumi program: one testnet from the document of this stack, the cluster's storage classes, or both."""
 
 import pulumi
 
-from components import Monitoring, RegionalStorageClasses, Testnet, cluster_provider
+from components import Monitoring, RegionalStorageClasses, Testnet, cluster_provider, guard_volumes
 
 config = pulumi.Config("mina-infra")
 storage, monitoring = config.get_object("storage"), config.get_object("monitoring")
 document = config.get_object("testnet") if storage else config.require_object("testnet")
+guard_volumes([document] if document else [], config.require_object("cluster"))
 here = pulumi.ResourceOptions(provider=cluster_provider(config))
 if storage:
     RegionalStorageClasses("storage", {"cluster": storage}, here)

@@ -12,11 +12,12 @@ from components.role_deployment import RoleDeployment, RoleDeploymentArgs
 from components.seed_nodes import SeedNodes, SeedNodesArgs
 from components.storage_classes import RegionalStorageClasses, RegionalStorageClassesArgs
 from components.testnet import Testnet
+from components.volume_guard import guard_volumes
 
 COMPONENTS = (Testnet, RegionalStorageClasses, GenesisLedger, RoleDeployment, SeedNodes, Monitoring)
 
 __all__ = [
     "COMPONENTS", "GenesisLedger", "GenesisLedgerArgs", "Monitoring", "MonitoringArgs", "RegionalStorageClasses",
     "RegionalStorageClassesArgs", "RoleDeployment", "RoleDeploymentArgs", "SeedNodes", "SeedNodesArgs", "Testnet",
-    "TestnetArgs", "cluster_provider",
+    "TestnetArgs", "cluster_provider", "guard_volumes",
 ]  # fmt: skip

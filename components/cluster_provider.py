@@ -23,7 +23,7 @@ def cluster_provider(config: pulumi.Config) -> kubernetes.Provider:
         "cluster",
         kubeconfig=os.path.expanduser(cluster.kubeconfig),
         context=cluster.context,
-        cluster_identifier=cluster.identifier or cluster.context,
+        cluster_identifier=cluster.identity,
         upsert_existing_objects=adopt,
         enable_patch_force=adopt,
     )

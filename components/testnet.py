@@ -10,6 +10,7 @@ from components.objects import TESTNET, PlannedComponent, plan_of
 from components.role_deployment import RoleDeployment
 from components.seed_nodes import SeedNodes
 from components.storage_classes import RegionalStorageClasses
+from components.volume_guard import guard_testnet
 from mina_infra.spec import Role
 
 
@@ -27,6 +28,7 @@ class Testnet(PlannedComponent):
 
     def __init__(self, name: str, args: TestnetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         plan = plan_of(args)  # every error is raised here, before anything is registered
+        guard_testnet(plan)
         super().__init__(TESTNET, name, args, opts)
         inner = pulumi.ResourceOptions(parent=self)
         self.register(plan.base, plan.spec.name)

@@ -59,9 +59,8 @@ class EngineEnvironment:
 
     @property
     def identifier(self) -> str:
-        """Which cluster this is, for ever (docs/facts.md: pulumi/cluster-identifier)."""
-        cluster = load_cluster(self.stack_file)
-        return cluster.identifier or cluster.context
+        """Which cluster this is, for ever."""
+        return load_cluster(self.stack_file).identity
 
     @property
     def embedded(self) -> bool:

@@ -13,6 +13,7 @@ from mina_infra.engine.inventory import Live
 from mina_infra.engine.state import ObjectKey, Recorded
 from mina_infra.errors import EngineError
 from mina_infra.plan import TestnetPlan
+from mina_infra.plan.labels import TESTNET
 from mina_infra.plan.losses import Held, Loss, Verdict, held, judge, losses, message, resource_of
 
 
@@ -28,7 +29,12 @@ def examine_volumes(
     plan: TestnetPlan, known: Recorded, live: Live, allow: Sequence[str], moved: tuple[str, str] | None = None
 ) -> Verdict:
     """What the plan would do to the claims that exist, and what of it the allow list names."""
-    classes = [key.name for key in known.objects if key.kind == STORAGE_CLASS.kind]
+    classes = [
+        key.name
+        for key, each in known.objects.items()
+        # Those that a cluster's testnets share are not this one's to lose.
+        if key.kind == STORAGE_CLASS.kind and (each.manifest["metadata"].get("labels") or {}).get(TESTNET)
+    ]
     return judge(losses(holdings(known, live, moved), [plan], classes=classes, moved=moved), allow)
 
 

@@ -192,7 +192,7 @@ class _Losses:
         """A claim that the engine would delete, and the change of the document that did it."""
         plan, group = self._plans.get(held.namespace), held.labels.get(labels.CLASS, "")
         if plan is None:
-            names = ", ".join(self._plans)
+            names = ", ".join(self._plans) or "none"
             recipe = f"Keep name: {held.namespace}, or use a stack of its own for another testnet."
             return _left(held, "name", held.namespace, names, recipe)
         era, counts = held.labels.get(labels.ERA, ""), {each.name: each.count for each in plan.spec.nodes}

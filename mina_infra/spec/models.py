@@ -209,6 +209,11 @@ class ClusterConfig(_Model):
     identifier: Annotated[str, Field(min_length=1)] | None = None
     """Name of this cluster for ever; the context when left out. Changing it replaces every object."""
 
+    @property
+    def identity(self) -> str:
+        """Which cluster this is (docs/facts.md: pulumi/cluster-identifier)."""
+        return self.identifier or self.context
+
 
 PostDeployStep = Literal["verify", "publish"]
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mina_infra.cluster.api import CLAIM, NAMESPACE
+from mina_infra.cluster.api import CLAIM, NAMESPACE, KubeApi
+from mina_infra.cluster.cluster import KubeCluster
 from mina_infra.engine import passthrough, run
 from mina_infra.engine.guard import VolumesInDangerError
+from mina_infra.engine.program import Program, served
+from mina_infra.engine.provider import provider
+from mina_infra.engine.report import Silent
+from mina_infra.engine.settle import wait_until_running
+from mina_infra.guardian.checks.claims import judge
+from mina_infra.guardian.findings import Finding, State
 from mina_infra.local.control_plane import EmbeddedCluster
 from mina_infra.plan.losses import ALLOW
 from tests.engine.testnets import SmallTestnet, document
@@ -60,6 +68,8 @@ def test_shrunk_group(testnet: SmallTestnet, monkeypatch: pytest.MonkeyPatch) ->
     assert "count of 'whale' 3 -> 1" in shown.digest["diagnostics"][-1]["message"]
     assert not run.preview(testnet.env, testnet, allow=["whale-?-*"]).failed
 
+    assert passthrough.pulumi(testnet.env, ["preview"], testnet) != 0, "the program refuses by itself, too"
+
     run.up(testnet.env, testnet, allow=["whale-[23]-*", "fish-*"])
     assert testnet.claims() == {name: uid for name, uid in before.items() if name not in gone}
     assert "volumes: 'fish-*' of the allow list matches no volume in danger" in testnet.said
@@ -94,6 +104,96 @@ def test_existing_claim_takes_the_place_of_ones_own(testnet: SmallTestnet) -> No
     run.up(testnet.env, testnet)
     assert testnet.claims()["rescued"] == before["rescued"]
     testnet.ask(lambda api: api.delete(CLAIM, "rescued", testnet.name))
+
+
+def plain(testnet: SmallTestnet, command: str, **variables: str) -> tuple[int, str]:
+    """`pulumi COMMAND` as a CI job runs it: nothing of ours but the program, which the engine calls."""
+    env = testnet.env
+    with (
+        provider(env, Silent()) as found,
+        served(Program(env.project)) as address,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        options = ["--yes", "--skip-preview"] if command == "up" else []
+        done = subprocess.run(
+            [str(env.pulumi), command, *options, f"--client={address}", "--stack", env.stack, "--non-interactive"],
+            cwd=env.work_dir, env=env.process_environment(**found), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+CHANGES: dict[str, tuple[dict[str, Any], str]] = {
+    "count": ({"count": 2}, "count of 'whale' 3 -> 2"),
+    "era": ({"era": 2}, "era 1 -> 2"),
+    "class": ({"volumes": {"runtime-state": {"type": "balanced"}}}, "changing storageClassName"),
+    "shrink": ({"volumes": {"runtime-state": {"size": "1Gi"}}}, "disks cannot shrink (2Gi -> 1Gi)"),
+    "retention": ({"retention": "retain"}, "changing storageClassName"),
+}
+
+
+def test_plain_pulumi(testnet: SmallTestnet) -> None:
+    """A first up, every change that would lose a volume, and a named loss; the guard is the program's own."""
+    assert passthrough.pulumi(testnet.env, ["stack", "init", testnet.name], testnet) == 0
+    assert plain(testnet, "preview")[0] == 0
+    code, text = plain(testnet, "up")
+    assert code == 0, text
+    before = testnet.claims()
+    assert len(before) == 6
+    assert plain(testnet, "up")[0] == 0
+    for change, words in CHANGES.values():
+        document_change = {"nodes": nodes(testnet, **change)} if "count" in change else change
+        testnet.change(**document_change)
+        for command in ("preview", "up"):
+            code, text = plain(testnet, command)
+            assert code != 0
+            assert words in text
+            assert testnet.claims() == before
+            assert len(testnet.deployments()) == 6
+    testnet.change(nodes=nodes(testnet, count=2))
+    code, text = plain(testnet, "up", **{ALLOW: "whale-3-*"})
+    assert code == 0, text
+    assert before.keys() - testnet.claims().keys() == {"whale-3-runtime-state-e1"}
+    testnet.change(nodes=nodes(testnet, count=2), era=2, keptEras=[1])
+    code, text = plain(testnet, "up")
+    assert code == 0, text
+    assert len(testnet.claims()) == 10
+
+
+def test_kept_eras(testnet: SmallTestnet) -> None:
+    """Era after era under retention: the old claims stay, keep their shape, and go when a run names them."""
+    testnet.change(retention="retain")
+    run.up(testnet.env, testnet)
+    first = testnet.claims()
+    testnet.change(retention="retain", era=2)
+    assert refused(testnet) == set(first)
+    smaller = {"runtime-state": {"size": "1Gi"}}
+    testnet.change(retention="retain", era=2, keptEras=[1], volumes=smaller, nodes=nodes(testnet, count=4))
+    run.up(testnet.env, testnet)
+    both = testnet.claims()
+    assert {name: both[name] for name in first} == first
+    assert len(both) == 2 * (len(first) + 1)
+    spec = testnet.ask(lambda api: api.get(CLAIM, "whale-1-runtime-state-e1", testnet.name))
+    assert spec is not None
+    assert spec["spec"]["resources"]["requests"]["storage"] == "2Gi"
+    assert set(run.up(testnet.env, testnet).changes) == {"same"}
+    outputs = testnet.env.plan.outputs
+    expected = [node.name for node in outputs.nodes]
+
+    async def healthy_claims(api: KubeApi) -> Finding:
+        await wait_until_running(api, testnet.name, expected, testnet, deadline_s=60)
+        return judge(outputs.claims, await KubeCluster(api, testnet.name).claims())
+
+    finding = testnet.ask(healthy_claims)
+    assert finding.state is State.PASS, finding.seen
+
+    run.destroy(testnet.env, testnet, exclude_protected=True)
+    assert testnet.claims() == both
+    testnet.change(retention="retain", era=2, volumes=smaller, nodes=nodes(testnet, count=4))
+    assert refused(testnet) == {name for name in both if name.endswith("-e1")}
+    run.up(testnet.env, testnet, allow=["*-e1"])
+    assert testnet.claims() == {name: uid for name, uid in both.items() if name.endswith("-e2")}
 
 
 def test_named_claims_of_a_kept_testnet(testnet: SmallTestnet) -> None:
