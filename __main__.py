@@ -1,4 +1,4 @@
-"""The Pulumi program: one testnet from the document of this stack, the cluster's storage classes, or both."""
+"""The Pulumi program: the testnet of this stack, or what the testnets of its cluster share."""
 
 import pulumi
 
