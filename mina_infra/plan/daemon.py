@@ -21,7 +21,7 @@ def daemon(
 ) -> Workload:
     """A node that runs `mina daemon`; a role adds its own arguments and environment."""
     workload = Workload(annotations=_annotations(node))
-    workload.init_containers.append(guard.start_guard(common))
+    workload.init_containers.append(guard.start_guard(common, node))
     keys.add_libp2p(workload, common, node)
     workload.containers.append(_container(common, node, arguments, environment))
     workload.volumes += [

@@ -13,7 +13,7 @@ from mina_infra.daemon.multiaddress import Multiaddress, MultiaddressError
 from mina_infra.simulator.answers import CONFIG_DIR
 from mina_infra.simulator.chain import peer_id, public_key
 from mina_infra.simulator.flags import Flags, Refusal, read_flags, release_of
-from mina_infra.simulator.genesis import Marker
+from mina_infra.simulator.genesis import Marker, Owner
 from mina_infra.simulator.node import NodeSpec
 
 CONTAINER = "mina"
@@ -57,6 +57,8 @@ class DaemonPod:
     containers: tuple[str, ...]
     guard: Marker | None
     """The genesis that the init container `start-guard` wants to meet on the volume; None without such a container."""
+    owner: Owner | None = None
+    """Whose that container makes the volume; None where it does not say."""
 
     def config_mount(self, flags: Flags) -> Mount | None:
         """The mount that holds the state; None when that lies in the container and dies with it."""
@@ -145,6 +147,7 @@ def daemon_pod(pod: Mapping[str, Any]) -> DaemonPod | None:
         peer_id=annotations.get(PEER_ID, ""),
         containers=tuple(item["name"] for item in spec["containers"]),
         guard=_guard(pod),
+        owner=_owner(pod),
     )
 
 
@@ -172,6 +175,17 @@ def wanted_genesis(container: Mapping[str, Any]) -> Marker | None:
 def _guard(pod: Mapping[str, Any]) -> Marker | None:
     containers = pod["spec"].get("initContainers") or []
     return next((wanted_genesis(container) for container in containers if container["name"] == GUARD), None)
+
+
+def _owner(pod: Mapping[str, Any]) -> Owner | None:
+    containers = pod["spec"].get("initContainers") or []
+    env = {
+        item["name"]: str(item.get("value", ""))
+        for container in containers
+        if container["name"] == GUARD
+        for item in container.get("env") or []
+    }
+    return Owner(env["TESTNET"], env["NODE"]) if env.get("TESTNET") and env.get("NODE") else None
 
 
 def _mounts(container: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[Mount, ...]:

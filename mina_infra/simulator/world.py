@@ -253,6 +253,8 @@ class World:
         daemon.directory = start.directory
         if pod.guard is not None:
             genesis.guard(start.directory, pod.guard)
+        if pod.owner is not None:
+            genesis.own(start.directory, pod.owner)
         marker = genesis.read_marker(start.ledger) if start.ledger else None
         complete = start.complete and (start.ledger is None or marker is not None)
         if daemon.node is not None and not complete:
@@ -284,6 +286,7 @@ class World:
             spec = replace(spec, hold=True, seed=True, stake=0.0)
         assert daemon.directory is not None
         (daemon.directory / "mina.version").write_text(spec.commit_id)
+        genesis.remember_peer(daemon.directory, spec.identity)
         hosted.daemons[spec.name] = daemon
         node = hosted.network.start(spec, DirectoryStore(daemon.directory))
         daemon.join(hosted, node)

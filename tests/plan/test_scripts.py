@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mina_infra.plan import Manifest
-from mina_infra.plan.guard import ANOTHER_GENESIS, MARKER
+from mina_infra.plan.guard import ANOTHER_GENESIS, IDENTITY, MARKER, OWNER
 from tests.plan.testnets import nodes, of_kind, plan, plans, zoo
 
 
@@ -91,6 +91,59 @@ class TestStartGuard:
         (tmp_path / f"{MARKER}.new").write_text("half")
         assert self.look(tmp_path).returncode == 0
         assert json.loads((tmp_path / MARKER).read_text()) == wanted(guard())
+
+
+class TestOwner:
+    """A volume never carries another node's keys or peer id, and always its chain."""
+
+    def look(self, volume: Path, node: str = "whale-1", testnet: str = "zoo") -> subprocess.CompletedProcess[str]:
+        container = next(each for each in nodes(plan(zoo(name=testnet))) if each.name == node).container("start-guard")
+        return run(container, {"/root/.mina-config": volume})
+
+    def fill(self, volume: Path) -> None:
+        """What a daemon leaves: a chain, and who it is."""
+        for folder in (*IDENTITY, "frontier", "root/snarked_ledger"):
+            (volume / folder / "deep").mkdir(parents=True)
+            (volume / folder / "deep" / "file").write_text(folder)
+
+    def left(self, volume: Path) -> set[str]:
+        return {each.name for each in volume.iterdir()} - {MARKER, OWNER}
+
+    def test_a_volume_is_its_first_nodes_and_stays_so(self, tmp_path: Path) -> None:
+        self.look(tmp_path)
+        assert json.loads((tmp_path / OWNER).read_text()) == {"testnet": "zoo", "node": "whale-1"}
+        self.fill(tmp_path)
+        done = self.look(tmp_path)
+        assert (done.returncode, done.stdout) == (0, "")
+        assert self.left(tmp_path) == {*IDENTITY, "frontier", "root"}
+
+    @pytest.mark.parametrize("other", [("whale-2", "zoo"), ("whale-1", "copy")])
+    def test_another_owner_keeps_the_chain_and_loses_the_identity(self, tmp_path: Path, other: tuple[str, str]) -> None:
+        self.look(tmp_path)
+        self.fill(tmp_path)
+        done = self.look(tmp_path, *other)
+        assert done.returncode == 0
+        assert self.left(tmp_path) == {"frontier", "root"}
+        assert (tmp_path / "frontier" / "deep" / "file").read_text() == "frontier"
+        assert json.loads((tmp_path / OWNER).read_text()) == {"testnet": other[1], "node": other[0]}
+        assert '"whale-1"' in done.stdout
+        assert "the chain stays" in done.stdout
+        assert self.look(tmp_path, *other).stdout == "", "once is enough"
+
+    def test_stopped_before_the_new_owner_was_written_it_removes_again(self, tmp_path: Path) -> None:
+        self.look(tmp_path)
+        self.fill(tmp_path)
+        (tmp_path / f"{OWNER}.new").write_text("half")
+        shutil.rmtree(tmp_path / IDENTITY[0])
+        assert self.look(tmp_path, "whale-2").returncode == 0
+        assert self.left(tmp_path) == {"frontier", "root"}
+
+    def test_nothing_is_touched_on_a_volume_of_another_genesis(self, tmp_path: Path) -> None:
+        self.look(tmp_path)
+        self.fill(tmp_path)
+        (tmp_path / MARKER).write_text('{"digest": "sha256:other", "era": 1}\n')
+        assert self.look(tmp_path, "whale-2").returncode == ANOTHER_GENESIS
+        assert self.left(tmp_path) == {*IDENTITY, "frontier", "root"}
 
 
 class TestGenesisJob:
