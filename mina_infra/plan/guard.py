@@ -28,8 +28,8 @@ CONTAINER = "start-guard"
 
 # An unmarked volume that is not empty was never ours to start on. The marker is written in one move before the daemon
 # first runs, so no interruption leaves a chain without one. Identity goes before the new owner is written, so an
-# interrupted step removes it again; a volume that names no owner is its first node's. `.mina-lock` of a killed daemon is stale: the claim admits
-# one pod at a time (docs/facts.md: mina/stale-lock).
+# interrupted step removes it again; a volume that names no owner is its first node's. `.mina-lock` of a killed daemon
+# is stale: the claim admits one pod at a time (docs/facts.md: mina/stale-lock).
 _SCRIPT = f"""\
 marker="$VOLUME/{MARKER}"
 wanted="{{\\"digest\\": \\"$GENESIS_DIGEST\\", \\"era\\": $ERA}}"
