@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 STACK ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-node check tools lock schema bench clean
+.PHONY: help up down test test-node survival check tools lock schema bench clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: check tools  ## Lint, types, house rules and all tests, the real engine an
 test-node: tools  ## Only the tests on a real kubelet with containerd (Debian, root; 2 minutes)
 	@$(BIN)/python -m tests.node
 	@$(BIN)/python -m pytest tests/node
+
+survival: tools  ## Only the survival matrix: 200 nodes, or NODES=12, live through every mishap (5 minutes)
+	@$(BIN)/python -m tests.world.matrix --nodes $(or $(NODES),200)
 
 check: $(READY)  ## Lint, types and house rules only (seconds)
 	@$(BIN)/ruff check .

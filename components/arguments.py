@@ -252,6 +252,8 @@ class TestnetArgs(TypedDict):
     """Other images."""
     retention: NotRequired[str]
     """delete (default) or retain."""
+    class_retention: NotRequired[str]
+    """delete: deployed with `retention: delete` before, and the claims keep the classes of then."""
     ttl: NotRequired[str]
     """How long the testnet is meant to live: 72h. It is removed then, by whoever runs `mina-infra expire`."""
     automated: NotRequired[bool]

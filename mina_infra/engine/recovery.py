@@ -218,6 +218,7 @@ async def before_destroy(env: EngineEnvironment, *, exclude_protected: bool) -> 
         known = recorded(env)
         difference = compare(planned_keys(env.plan), known, live, env.plan.spec.name)
         kept = set(known.protected) | _planned_protected(env) & set(difference.adopt)
+        _refuse_unprotected(env, known, live)
         if kept and not exclude_protected and env.plan.keeps:
             claims = [key.name for key in sorted(kept) if key.kind == CLAIM.kind]
             raise EngineError(
@@ -228,6 +229,38 @@ async def before_destroy(env: EngineEnvironment, *, exclude_protected: bool) -> 
         if kept and not exclude_protected:
             await let_volumes_go(api, env.plan.spec.name)
     return Situation(known, difference)
+
+
+def _refuse_unprotected(env: EngineEnvironment, known: Recorded, live: Live) -> None:
+    """Raise EngineError when the document keeps volumes that the last run did not protect: they would be deleted."""
+    wanted = {key for key in _planned_protected(env) if key.kind == CLAIM.kind and key in live}
+    bare = sorted(key.name for key in wanted & set(known.objects) - set(known.protected))
+    if bare:
+        raise EngineError(
+            f"testnet '{env.plan.spec.name}' keeps its volumes from now on (retention: retain), but they were deployed "
+            f"before that was written: {some(bare)}. Nothing was changed.\nRun `up` first, which protects them, or set "
+            "`retention: delete` to delete them."
+        )
+
+
+async def hold_volumes(env: EngineEnvironment) -> int:
+    """Let the volumes of kept claims outlive them, whatever their class says; how many did not. Raises ClusterError.
+
+    Only a testnet whose retention was switched on later has such volumes (docs/facts.md: rule/24).
+    """
+    if env.plan.spec.class_retention is None:
+        return 0
+    namespace, held = env.plan.spec.namespace, 0
+    kept = {key.name for key in _planned_protected(env) if key.kind == CLAIM.kind}
+    async with KubeApi.from_kubeconfig(env.kubeconfig, env.context) as api:
+        for volume in await api.objects(PERSISTENT_VOLUME):
+            claim, spec = volume["spec"].get("claimRef") or {}, volume["spec"]
+            deletes = spec.get("persistentVolumeReclaimPolicy") == "Delete"
+            if deletes and claim.get("namespace") == namespace and claim.get("name") in kept:
+                patch = {"spec": {"persistentVolumeReclaimPolicy": "Retain"}}
+                await api.patch(PERSISTENT_VOLUME, volume["metadata"]["name"], patch)
+                held += 1
+    return held
 
 
 async def let_volumes_go(api: KubeApi, namespace: str) -> None:

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from mina_infra.plan import labels
 from mina_infra.plan.objects import PlannedObject, TestnetPlan
+from mina_infra.spec import DiskType, Retention, TestnetSpec
 from mina_infra.spec.values import Size
+from mina_infra.storage.classes import NoSuchDisk, storage_class
 
 FIXED = ("storageClassName", "accessModes", "volumeMode", "selector", "volumeName", "dataSource", "dataSourceRef")
 """Fields of a claim that cannot change while it lives: the provider replaces it, or the API server refuses."""
@@ -184,7 +187,10 @@ class _Losses:
             yield Loss(held.name, "resource", old, new, what, recipe)
         if planned.kept and held.resource:
             return  # the engine leaves it as it was made
+        spec = self._plans[held.namespace].spec
         for problem in problems(held.name, planned.manifest["spec"], held.spec):
+            if problem.field == "storageClassName" and held.spec.get("storageClassName") in {*_classes_of_then(spec)}:
+                problem = replace(problem, recipe=_CLASS_RETENTION)
             # The engine takes away first what it has on record, and nothing else.
             yield problem if held.resource else replace(problem, recipe=_UNRECORDED, closed=True)
 
@@ -215,6 +221,21 @@ class _Losses:
 
 
 _UNRECORDED = "It is not on the engine's record: undo the change, run `mina-infra recover`, then change it."
+
+
+_CLASS_RETENTION = (
+    "Its retention alone has changed: write `classRetention: delete` beside `retention: retain`. The claim keeps its "
+    "class, and `up` makes its volume outlive it."
+)
+
+
+def _classes_of_then(spec: TestnetSpec) -> Iterator[str]:
+    """The classes that a testnet had before its retention was switched on."""
+    if spec.retention is Retention.RETAIN and spec.class_retention is None:
+        then = spec.model_copy(update={"class_retention": Retention.DELETE})
+        for disk in DiskType:
+            with suppress(NoSuchDisk):
+                yield storage_class(then, disk, Retention.DELETE).name
 
 
 def _left(held: Held, field: str, old: str, new: str, recipe: str) -> Loss:

@@ -47,10 +47,9 @@ def _classes(shared: Common) -> tuple[PlannedObject, ...]:
 
     None where the cluster's stack declares them.
     """
-    spec = shared.spec
-    own = labels.of_testnet(spec)
+    own, needed = labels.of_testnet(shared.spec), shared.volumes.kept_classes()
     classes = [
-        PlannedObject(names.class_key(each.key), each.manifest(own), each.fields["reclaimPolicy"] == "Retain")
+        PlannedObject(names.class_key(each.key), each.manifest(own), each.name in needed)
         for each in shared.volumes.classes()
     ]
     kept = any(each.protect for each in classes)

@@ -239,6 +239,8 @@ class TestnetSpec(_Model):
     """Other images."""
     retention: Retention = Retention.DELETE
     """delete: volumes go with the deployment. retain: they are kept and protected."""
+    class_retention: Literal[Retention.DELETE] | None = None
+    """delete: the testnet was first deployed with `retention: delete`, and its claims keep the classes of then."""
     ttl: Duration | None = None
     """How long the testnet is meant to live, from its first deployment; `mina-infra renew` prolongs it."""
     automated: bool = False

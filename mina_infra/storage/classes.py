@@ -69,7 +69,8 @@ def storage_class(spec: TestnetSpec, disk: DiskType, retention: Retention | None
     retention = retention or spec.retention
     shared = spec.target.storage_classes == "shared"
     found = _made(CLUSTER if shared else spec.name, spec.target, disk, retention, shared)
-    return replace(found, key=disk.value if retention is spec.retention else f"{disk.value}-{retention.value}")
+    usual = spec.class_retention or spec.retention
+    return replace(found, key=disk.value if retention is usual else f"{disk.value}-{retention.value}")
 
 
 def cluster_classes(storage: ClusterStorage) -> tuple[StorageClass, ...]:

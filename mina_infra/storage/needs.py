@@ -32,6 +32,8 @@ class Need:
     size: Size
     access_mode: AccessMode
     retention: Retention
+    class_retention: Retention
+    """What the class of the claim was made for, which stays when the retention is changed."""
     storage_class: str | None = None
     existing_claim: str | None = None
     existing_volume: str | None = None
@@ -99,6 +101,7 @@ def need(spec: TestnetSpec, kind: VolumeKind, group: NodeGroup | None = None, no
         _first(said, "size", default.size),
         _first(said, "access_mode", default.access_mode),
         _first(said, "retention", spec.retention),
+        _first(said, "retention", spec.class_retention or spec.retention),
         _first(said, "storage_class", None),
         exists.existing_claim,
         exists.existing_volume,

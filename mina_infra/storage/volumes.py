@@ -85,7 +85,7 @@ class Volumes:
         if self._spec.genesis.ledger.source != "disk-copies":
             return ()
         # Copies of what the snapshot keeps: whatever the testnet's retention is, they go with it.
-        wanted = replace(need(self._spec, SHARED_CARRIER), retention=Retention.DELETE)
+        wanted = replace(need(self._spec, SHARED_CARRIER), retention=Retention.DELETE, class_retention=Retention.DELETE)
         volume = replace(self._volume(wanted), access_mode=AccessMode.READ_ONLY_MANY)
         return tuple(Claimed(None, volume, copy) for copy in sources.copies(self._spec))
 
@@ -120,6 +120,10 @@ class Volumes:
             for each in sorted(self._classes.values(), key=lambda each: (order.index(each.disk), each.key))
             if each.key in used
         )
+
+    def kept_classes(self) -> frozenset[str]:
+        """Names of the classes that a kept volume needs: one whose class is gone can never grow."""
+        return frozenset(each.volume.class_name for each in self.all() if each.volume.retention is Retention.RETAIN)
 
     def keeps(self) -> bool:
         """Whether something in the namespace is to outlive it: a kept volume, or a claim that is not the testnet's."""
@@ -165,7 +169,7 @@ class Volumes:
         return self._classes[disk, retention]
 
     def _volume(self, wanted: Need) -> Volume:
-        chosen = self._class(wanted.disk, wanted.retention)
+        chosen = self._class(wanted.disk, wanted.class_retention)
         mode = wanted.access_mode
         if wanted.shared and mode is AccessMode.READ_ONLY_MANY:
             # Many readers, but a Job has to fill it once: a claim that nobody may write would stay empty for ever.

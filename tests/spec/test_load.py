@@ -35,7 +35,8 @@ def test_an_error_reads_as_place_path_message_and_mend(document: dict[str, Any],
         f"Pulumi.alpha.yaml:{line}:5  mina-infra:testnet.retension\n"
         "  unknown key 'retension'.\n"
         "  Did you mean 'retention'? Known here: name, era, keptEras, target, image, daemonVersion, images, retention, "
-        "ttl, automated, owner, paused, genesis, snapshots, volumes, roles, nodes, thresholds, postDeploy."
+        "classRetention, ttl, automated, owner, paused, genesis, snapshots, volumes, roles, nodes, thresholds, "
+        "postDeploy."
     )
 
 

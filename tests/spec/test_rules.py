@@ -187,5 +187,5 @@ def test_the_base_document_has_every_kind_of_field() -> None:
     from mina_infra.spec.models import NodeGroup, TestnetSpec
 
     names = {info.alias for info in TestnetSpec.model_fields.values()}
-    assert set(DOCUMENT) == names - {"daemonVersion"}
+    assert set(DOCUMENT) == names - {"daemonVersion", "classRetention"}
     assert {key for group in DOCUMENT["nodes"] for key in group} == {i.alias for i in NodeGroup.model_fields.values()}

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import msgspec
 import yaml
@@ -28,6 +29,8 @@ from mina_infra.cluster.cluster import KubeCluster
 from mina_infra.engine import run
 from mina_infra.engine.environment import EngineEnvironment
 from mina_infra.engine.process import leftovers
+from mina_infra.engine.report import Silent
+from mina_infra.engine.settle import wait_until_running
 from mina_infra.guardian.verdict import Verdict
 from mina_infra.guardian.verify import verify
 from mina_infra.local.control_plane import EmbeddedCluster
@@ -40,6 +43,7 @@ from tests.engine.testnets import environment
 R = TypeVar("R")
 PATIENCE_S = 60.0
 LOOK_EVERY_S = 0.2
+MARKER = "survival-marker"
 SLOT_MS = 250
 """Short, because every case waits until production can be judged."""
 
@@ -49,16 +53,20 @@ _FRONTIER = msgspec.json.Decoder(StoredFrontier)
 
 @dataclass
 class Network:
-    """A stack of twelve nodes in a project of its own, on an embedded cluster of its own."""
+    """A stack in a project of its own, on an embedded cluster of its own.
+
+    It has the nodes of stack `local` (12), or of `like`.
+    """
 
     name: str
     cluster: EmbeddedCluster
     project: Path
     document: dict[str, Any] = field(default_factory=dict)
+    like: str = "local"
 
     def __post_init__(self) -> None:
-        source = yaml.safe_load((checkout() / "Pulumi.local.yaml").read_text())["config"]["mina-infra:testnet"]
-        self.document = {**source, "name": self.name, **self.document}
+        source = _testnet_of("local")
+        self.document = {**source, "name": self.name, "nodes": _testnet_of(self.like)["nodes"], **self.document}
         chain = json.loads((checkout() / source["genesis"]["runtimeConfig"]).read_text())
         chain["proof"]["block_window_duration_ms"] = SLOT_MS
         self.document["genesis"] = {**source["genesis"], "runtimeConfig": json.dumps(chain)}
@@ -72,6 +80,12 @@ class Network:
         self.document |= changes
         file = self.project / f"Pulumi.{self.name}.yaml"
         file.write_text(yaml.safe_dump({"config": {"mina-infra:testnet": self.document}}))
+
+    def resize(self, group: str, more: int) -> None:
+        """Let a group have so many nodes more (or fewer)."""
+        named = {each.get("group", each["role"]): each for each in self.document["nodes"]}
+        named[group]["count"] = named[group].get("count", 1) + more
+        self.change()
 
     @property
     def env(self) -> EngineEnvironment:
@@ -108,6 +122,13 @@ class Network:
         """What the commands in processes of their own have printed so far."""
         return (self.project / "command.log").read_text()
 
+    def wait(self) -> int:
+        """Run no command: wait until the cluster itself has put every node right. The exit code of the verdict."""
+        outputs = self.env.plan.outputs
+        expected = [node.name for node in outputs.nodes]
+        self.ask(lambda api: wait_until_running(api, self.name, expected, Silent(), deadline_s=PATIENCE_S))
+        return self.verdict().exit_code
+
     def up_again(self) -> Mapping[str, int]:
         """What a further `up` changes, by operation."""
         return run.up(self.env).changes
@@ -128,6 +149,23 @@ class Network:
         """The uid of each claim by its name."""
         items = self.ask(lambda api: api.objects(CLAIM, self.name))
         return {item["metadata"]["name"]: item["metadata"]["uid"] for item in items}
+
+    def volumes(self) -> dict[str, Path]:
+        """The directory behind each claim that has one, by the claim's name."""
+        items = self.ask(lambda api: api.objects(CLAIM, self.name))
+        bound = {item["metadata"]["name"]: item["spec"].get("volumeName") for item in items}
+        return {claim: self.cluster.paths.volumes / volume for claim, volume in bound.items() if volume}
+
+    def mark(self) -> None:
+        """Write a word of its own into every volume that has none yet."""
+        for claim, folder in self.volumes().items():
+            if not (folder / MARKER).exists():
+                (folder / MARKER).write_text(f"{claim} {uuid4()}")
+
+    def markers(self) -> dict[str, str]:
+        """The word in the volume behind each claim."""
+        files = {claim: folder / MARKER for claim, folder in self.volumes().items()}
+        return {claim: file.read_text() for claim, file in files.items() if file.exists()}
 
     def verdict(self) -> Verdict:
         outputs = self.env.plan.outputs
@@ -153,6 +191,12 @@ class Network:
             ]
 
         return self.ask(look)
+
+
+def _testnet_of(stack: str) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load((checkout() / f"Pulumi.{stack}.yaml").read_text())["config"]
+    testnet: dict[str, Any] = config["mina-infra:testnet"]
+    return testnet
 
 
 @contextmanager
@@ -208,6 +252,33 @@ def when(network: Network, kind: Kind, reached: Callable[[Objects], bool], act: 
         thread.join()
 
 
+def kill_command_when(
+    network: Network,
+    words: tuple[str, ...],
+    kind: Kind,
+    reached: Callable[[Objects], bool],
+    and_then: Callable[[], object] = lambda: None,
+) -> None:
+    """Start `mina-infra WORDS` and kill it; its engine is interrupted by that, if `and_then` does not kill it too."""
+
+    def act() -> None:
+        kill(process.pid)
+        process.wait()
+        and_then()
+
+    with when(network, kind, reached, act):
+        process = network.start(*words)
+        assert process.wait(PATIENCE_S) == -signal.SIGKILL, network.printed()
+
+
+def at_least(count: int) -> Callable[[Objects], bool]:
+    return lambda objects: len(objects) >= count
+
+
+def at_most(count: int) -> Callable[[Objects], bool]:
+    return lambda objects: len(objects) <= count
+
+
 def engines(env: EngineEnvironment) -> list[int]:
     """The engine's processes whose run is this process or dead; its provider is not among them."""
     return [pid for pid, command in leftovers(env.lock).items() if command.split(" ")[0] == str(env.pulumi)]
@@ -242,6 +313,8 @@ class Witness:
     def __init__(self, cluster: EmbeddedCluster, evidence: Path) -> None:
         self._paths, self._evidence = cluster.paths, evidence
         self._heights: dict[str, int] = {}
+        self._read: dict[Path, tuple[object, ...]] = {}
+        self._linked: set[int] = set()
         self._falls: list[str] = []
         self._lock, self._done = threading.Lock(), threading.Event()
         evidence.mkdir(parents=True)
@@ -269,20 +342,33 @@ class Witness:
     def _keep_logs(self) -> None:
         for file in self._paths.logs.glob("*/*.log"):
             try:
-                copy = self._evidence / f"{file.stem}-{file.stat().st_ino}"
-                if not copy.exists():
-                    copy.hardlink_to(file)
+                inode = file.stat().st_ino
+                if inode not in self._linked:
+                    (self._evidence / f"{file.stem}-{inode}").hardlink_to(file)
+                    self._linked.add(inode)
             except FileNotFoundError:
                 continue
 
     def _see_volumes(self) -> None:
         for volume in self._paths.volumes.glob("*"):
+            state = tuple(_state_of(volume / "frontier" / name) for name in ("journal.jsonl", "frontier.json"))
+            if self._read.get(volume) == state:
+                continue
+            self._read[volume] = state
             height = height_on(volume)
             before = self._heights.get(volume.name, 0)
             if height < before and volume.exists():
                 self._falls.append(f"{volume.name}: {before} to {height}")
             if height:
                 self._heights[volume.name] = height
+
+
+def _state_of(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def height_on(volume: Path) -> int:
