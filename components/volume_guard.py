@@ -48,7 +48,10 @@ def _is_guarded() -> bool:
 
 
 def _record() -> Mapping[str, Any]:
-    """Type and outputs of each resource by URN, as the last update of this stack left them; none in a new stack."""
+    """Type and outputs of each resource by URN, as the last update of this stack left them; none in a new stack.
+
+    Not the stack's own outputs: an update that failed may have none (docs/facts.md: pulumi/own-record).
+    """
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     found: Mapping[str, Any] = pulumi.runtime.invoke(_READ, {"stackName": name}).value or {}
     return found.get("outputs") or {}

@@ -57,7 +57,8 @@ class Way:
     """What has to be done before the engine can lose the volumes that it may lose. URNs, sorted.
 
     `unprotect`: on its record protected, and in the way. `remove`: claims that are made anew, taken away first with
-    what mounts them: the provider would wait for their pods, and these for it.
+    what mounts them: the provider would wait for their pods, and these for it
+    (docs/facts.md: pulumi/replaced-while-mounted).
     """
 
     unprotect: tuple[str, ...] = ()

@@ -1,9 +1,9 @@
 """Which volumes a new plan would lose, told from what exists and the plan alone. Pure.
 
-The engine deletes a claim on its record that leaves the plan. The provider answers a changed claim with delete-then-
-create, under the claim's own name: the disk goes, the new claim is empty, and the engine reports an ordinary
-replacement (docs/facts.md: pulumi/claim-replacement). Neither knows what a volume is worth, so every such claim has to
-be named by whoever runs it (docs/facts.md: rule/23).
+The engine deletes a claim on its record that leaves the plan (docs/facts.md: pulumi/leaves-the-plan). The provider
+answers a changed claim with delete-then-create, under the claim's own name: the disk goes, the new claim is empty, and
+the engine reports an ordinary replacement (docs/facts.md: pulumi/claim-replacement). Neither knows what a volume is
+worth, so every such claim has to be named by whoever runs it (docs/facts.md: rule/23).
 """
 
 from __future__ import annotations

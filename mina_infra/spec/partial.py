@@ -91,6 +91,8 @@ def _meant(error: ErrorDetails) -> Path | None:
 
 
 def _may_cause(broken: Path, path: Path) -> bool:
+    if broken == ("era",) and path[:1] == ("keptEras",):
+        return True  # which are earlier, only a good one tells
     if broken[:1] == path[:1] == ("nodes",) and len(path) <= 2:
         # Rules between groups stand at `nodes` or at a whole group; they look at role, name, count and stake.
         return not set(broken[2:3]) & _OF_ONE_GROUP

@@ -142,7 +142,7 @@ def test_the_program_without_a_context_stops_before_anything() -> None:
 
 
 def test_the_program_stays_an_overview() -> None:
-    assert len((ROOT / "__main__.py").read_text().splitlines()) <= 16
+    assert len((ROOT / "__main__.py").read_text().splitlines()) <= 17
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "components").glob("*.py")), ids=lambda file: file.name)

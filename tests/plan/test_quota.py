@@ -42,7 +42,7 @@ def test_rule_32_from_12_to_13_nodes_only_the_nodes_own_objects_are_touched(role
     after = plan(document)
     assert (len(before.outputs.nodes), len(after.outputs.nodes)) == (12, 13)
     name = f"{group.get('group', role)}-{group['count']}"
-    assert touched(before, after) == {name, f"{name}-runtime-state", f"{name}-p2p"}
+    assert touched(before, after) == {name, f"{name}-runtime-state-e1", f"{name}-p2p"}
 
 
 def test_rule_32_the_quota_moves_seldom_while_a_testnet_grows() -> None:
