@@ -176,6 +176,39 @@ class IdentityArgs(TypedDict):
     """Reserved public IPv4 address behind `address` when that is a DNS name."""
 
 
+class JobScriptArgs(TypedDict):
+    """A setup or verification script."""
+
+    script: NotRequired[str]
+    """The script's text, or the file that holds it; the built-in one when left out."""
+    image: NotRequired[str]
+    """Image with a shell, pinned by digest; images.init when left out."""
+    retries: NotRequired[int]
+    """How often a script that ends with another code than 42 is tried again. Default: 2."""
+    restart_policy: NotRequired[str]
+    """Never (default)."""
+
+
+class JobsArgs(TypedDict):
+    """What looks at a node's volumes before and after a disruption; left empty, the built-in pair."""
+
+    setup: NotRequired[JobScriptArgs]
+    """Before the disruption."""
+    verify: NotRequired[JobScriptArgs]
+    """After it."""
+
+
+class TimeoutsArgs(TypedDict):
+    """How long a run waits for objects; where left out, the more nodes the longer."""
+
+    claims: NotRequired[str]
+    """For each claim to be made and to be deleted: 10m."""
+    deployments: NotRequired[str]
+    """For each Deployment to be deleted, and for all nodes together to run."""
+    jobs: NotRequired[str]
+    """For each Job to end, waiting for its volume included."""
+
+
 class NodeGroupArgs(TypedDict):
     """Nodes that differ only in their number."""
 
@@ -201,6 +234,8 @@ class NodeGroupArgs(TypedDict):
     """Stop these nodes and keep their volumes; as the testnet when left out."""
     resources: NotRequired[ResourcesArgs]
     """Requests of the main container."""
+    jobs: NotRequired[JobsArgs]
+    """What `mina-infra check-state` runs on each node's volumes before and after a disruption."""
 
 
 class ImagesArgs(TypedDict):
@@ -274,5 +309,7 @@ class TestnetArgs(TypedDict):
     """The nodes, as groups."""
     thresholds: NotRequired[ThresholdsArgs]
     """What still counts as healthy."""
+    timeouts: NotRequired[TimeoutsArgs]
+    """How long a run waits for objects."""
     post_deploy: NotRequired[list[str]]
     """What `mina-infra post-deploy` does, in order: verify, publish."""

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 
 from mina_infra.plan import PlannedObject, TestnetPlan, laws, parse_document, plan_testnet
-from mina_infra.spec import TestnetSpec
+from mina_infra.spec import TestnetSpec, job_run
 from mina_infra.spec.pause import PAUSED, from_variable, with_paused
 
 TESTNET = "mina-infra:index:Testnet"
@@ -31,13 +31,14 @@ def plan_of(args: Mapping[str, Any]) -> TestnetPlan:
     spec = parse_document(args, base=root if root.is_dir() else Path())
     # Set by `mina-infra pause` for one run: nodes to stop beyond those that the document stops.
     spec = with_paused(spec, from_variable(os.environ.get(PAUSED, "")))
-    return _plan(spec.model_dump_json())
+    # Set by `mina-infra check-state` for one run: the Jobs that it makes.
+    return _plan(spec.model_dump_json(), os.environ.get(job_run.VARIABLE, ""))
 
 
 @lru_cache(maxsize=8)
-def _plan(spec: str) -> TestnetPlan:
+def _plan(spec: str, run: str) -> TestnetPlan:
     """Every component of a testnet asks for the same plan; it is made once. `spec` has been checked."""
-    return plan_testnet(TestnetSpec.model_validate_json(spec))
+    return plan_testnet(TestnetSpec.model_validate_json(spec), job_run.from_variable(run))
 
 
 def require_provider(opts: pulumi.ResourceOptions | None, name: str) -> None:
@@ -96,9 +97,15 @@ class PlannedComponent(pulumi.ComponentResource):
                     delete_before_replace=bool(each.replaced_on) or None,
                     ignore_changes=["spec"] if each.kept else None,
                     depends_on=after,
+                    custom_timeouts=_timeouts(each.timeout_s),
                     version=version("pulumi_kubernetes"),
                 ),
             )
+
+
+def _timeouts(seconds: int) -> pulumi.CustomTimeouts | None:
+    limit = f"{seconds}s"
+    return pulumi.CustomTimeouts(create=limit, update=limit, delete=limit) if seconds else None
 
 
 def token(manifest: Mapping[str, Any]) -> str:

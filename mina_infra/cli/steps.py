@@ -45,6 +45,16 @@ class Session:
             return self.deadline
         return EMBEDDED_START_S if self.place.embedded else START_S
 
+    @property
+    def settle_s(self) -> float:
+        """Seconds within which every pod must run: as the document says, else the longer the more nodes."""
+        from mina_infra.plan import timeouts
+
+        spec = self.place.environment().plan.spec
+        if self.deadline is not None or (self.place.embedded and spec.timeouts.deployments is None):
+            return self.deadline_s
+        return timeouts.deployments(spec)
+
     def settle(self) -> None:
         """Wait until every expected pod runs. Verifying would wait as well; this says what for, pod by pod."""
         from mina_infra.engine.settle import wait_until_running
@@ -53,7 +63,7 @@ class Session:
         with self.reporter.stage("settling"):
             self.place.ask(
                 lambda api: wait_until_running(
-                    api, self.outputs.namespace, expected, self.reporter, deadline_s=self.deadline_s
+                    api, self.outputs.namespace, expected, self.reporter, deadline_s=self.settle_s
                 )
             )
         paused = len(self.outputs.paused())

@@ -22,6 +22,7 @@ from mina_infra.errors import EngineError
 from mina_infra.plan import TestnetPlan, load_stack, parse_document, plan_testnet
 from mina_infra.plan.localize import localize
 from mina_infra.spec import load_cluster
+from mina_infra.spec.job_run import JobRun
 
 PROJECT = "mina-infra"
 """Name of the Pulumi project, as in Pulumi.yaml; part of every URN, so it never changes."""
@@ -52,6 +53,8 @@ class EngineEnvironment:
     offline: OfflineProvider | None = None
     """Used where the official provider cannot be had; only ever given for an embedded cluster."""
     lock: Path = field(default_factory=Path)
+    jobs: JobRun | None = None
+    """The setup or verification Jobs that runs of this environment make; `dataclasses.replace` sets them."""
 
     @property
     def stack_file(self) -> Path:
@@ -70,9 +73,9 @@ class EngineEnvironment:
     def plan(self) -> TestnetPlan:
         """What the stack file asks for. Raises SpecError with every mistake."""
         if not self.embedded:
-            return plan_testnet(load_stack(self.stack_file))
+            return plan_testnet(load_stack(self.stack_file), self.jobs)
         document = yaml.safe_load(self.stack_file.read_text())["config"][TESTNET_KEY]
-        return plan_testnet(parse_document(document, base=self.project))
+        return plan_testnet(parse_document(document, base=self.project), self.jobs)
 
     def process_environment(self, **more: str) -> dict[str, str]:
         """The variables of a child process. An embedded stack takes nothing from the user's own Pulumi set-up."""

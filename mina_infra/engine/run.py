@@ -34,7 +34,7 @@ from mina_infra.engine.provider import provider
 from mina_infra.engine.recovery import Situation, before_destroy, before_refresh, before_up, hold_volumes, look, sweep
 from mina_infra.engine.report import Report, Silent
 from mina_infra.engine.state import mend, outputs, unprotect
-from mina_infra.engine.told import adopting, guarded, pausing
+from mina_infra.engine.told import adopting, checking, guarded, pausing
 from mina_infra.errors import EngineError, MinaInfraError
 from mina_infra.outputs import OutputsDocument
 from mina_infra.plan.losses import message
@@ -104,7 +104,7 @@ def up(
     again. Does not wait for pods: see `mina_infra.engine.settle`.
     """
     report = report or Silent()
-    with changing(env, report), pausing(env, paused):
+    with changing(env, report), pausing(env, paused), checking(env):
         situation = asyncio.run(before_up(env, report, allow))
         make_way(env, report, situation)
         hold(env, report)
@@ -241,7 +241,8 @@ def finishing(env: EngineEnvironment, run: _Run) -> Iterator[None]:
 def _repeated(env: EngineEnvironment, report: Report, total: int, operation: Callable[..., Any]) -> _Run:
     """The run that did it: one that failed only for the crowd before the namespace's quota is repeated twice."""
     for left in (2, 1, 0):
-        run = _Run(env, report, total)
+        # One node's failed Job must not keep the others' from being made.
+        run = _Run(env, report, total, {"up": ["--continue-on-error"]} if env.jobs else None)
         try:
             with finishing(env, run):
                 run.go(operation)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Set
 from contextlib import contextmanager, nullcontext
 
 from mina_infra.engine.environment import EngineEnvironment
+from mina_infra.spec import job_run
 from mina_infra.spec.pause import PAUSED, to_variable, with_paused
 
 ADOPT = "MINA_INFRA_ADOPT"
@@ -39,6 +40,13 @@ def pausing(env: EngineEnvironment, nodes: Set[str]) -> Iterator[None]:
     if nodes:
         with_paused(env.plan.spec, nodes)
     with _told(PAUSED, to_variable(nodes)) if nodes else nullcontext():
+        yield
+
+
+@contextmanager
+def checking(env: EngineEnvironment) -> Iterator[None]:
+    """Tell the program which setup or verification Jobs to make."""
+    with _told(job_run.VARIABLE, env.jobs.to_variable()) if env.jobs else nullcontext():
         yield
 
 

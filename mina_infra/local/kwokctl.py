@@ -45,6 +45,9 @@ _ARGUMENTS = {"kube-controller-manager": {"leader-elect": "false"}, "kube-schedu
 _PORTS = range(20000, 32000)
 
 
+STAGES = Path(__file__).with_name("stages.yaml")
+
+
 def component_processes(paths: ClusterPaths) -> dict[str, list[Process]]:
     """The live processes of this cluster's components, by name: exactly those that run from its own `bin` folder."""
     prefix = f"{paths.kwok_cluster / 'bin'}{os.sep}"
@@ -137,7 +140,8 @@ def write_configuration(paths: ClusterPaths) -> Path:
     ports = dict(zip(options, free_ports(len(options)), strict=True))
     file = paths.kwok / "kwokctl.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(yaml.safe_dump(configuration(ports), sort_keys=False))
+    document = yaml.safe_dump(configuration(ports), sort_keys=False)
+    file.write_text(f"{document}---\n{STAGES.read_text()}")
     return file
 
 

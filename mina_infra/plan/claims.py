@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mina_infra.plan import labels, names
+from mina_infra.plan import labels, names, timeouts
 from mina_infra.plan.nodes import Node
 from mina_infra.plan.objects import SKIP_AWAIT, Manifest, PlannedObject
 from mina_infra.spec import Retention, TestnetSpec
@@ -64,4 +64,5 @@ def _claim(spec: TestnetSpec, key: str, name: str, volume: Volume, node: Node | 
         manifest["spec"]["volumeAttributesClassName"] = volume.attributes.name
         after = after if volume.attributes.shared else (*after, names.attributes_key(volume.attributes.name))
     protect = volume.retention is Retention.RETAIN
-    return PlannedObject(key, manifest, protect=protect, after=after, kept=era != spec.era)
+    limit = timeouts.claims(spec)
+    return PlannedObject(key, manifest, protect=protect, after=after, kept=era != spec.era, timeout_s=limit)

@@ -5,16 +5,13 @@ How daemons get at them, from these or from another source, is `artefacts.py`.
 
 from __future__ import annotations
 
-from mina_infra.plan import artefacts, labels, names
+from mina_infra.plan import artefacts, labels, names, timeouts
 from mina_infra.plan.claims import genesis_copy, shared_claim
 from mina_infra.plan.common import Common
 from mina_infra.plan.guard import ANOTHER_GENESIS
 from mina_infra.plan.nodes import Node
 from mina_infra.plan.objects import Manifest, PlannedObject
 from mina_infra.storage.sources import copy_of
-
-DEADLINE_SECONDS = 3600
-"""Of the whole Job, waiting for its volume included: a file backend takes minutes to appear."""
 
 _TARGET = "/volume"
 
@@ -46,6 +43,7 @@ def _job(common: Common) -> PlannedObject:
     """
     spec = common.spec
     own = {**labels.of_testnet(spec), labels.JOB: "genesis-ledger", labels.ERA: str(spec.era)}
+    deadline = timeouts.genesis(spec)
     template = {"metadata": {"labels": own}, "spec": _pod(common)}
     manifest = {
         "apiVersion": "batch/v1",
@@ -54,11 +52,11 @@ def _job(common: Common) -> PlannedObject:
             "name": names.genesis_job(spec.era, template),
             "namespace": spec.namespace,
             "labels": own,
-            "annotations": {"pulumi.com/timeoutSeconds": str(DEADLINE_SECONDS)},
+            "annotations": {"pulumi.com/timeoutSeconds": str(deadline)},
         },
         "spec": {
             "backoffLimit": 3,
-            "activeDeadlineSeconds": DEADLINE_SECONDS,
+            "activeDeadlineSeconds": deadline,
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": {
                 "rules": [
@@ -73,7 +71,7 @@ def _job(common: Common) -> PlannedObject:
         },
     }
     after = (names.NAMESPACE_KEY, names.SERVICE_ACCOUNT_KEY, names.genesis_claim_key(spec.era))
-    return PlannedObject(names.GENESIS_JOB_KEY, manifest, after=after)
+    return PlannedObject(names.GENESIS_JOB_KEY, manifest, after=after, timeout_s=deadline)
 
 
 def _pod(common: Common) -> Manifest:

@@ -39,6 +39,11 @@ def genesis_job(era: int, template: Any) -> str:
     return f"genesis-ledger-e{era}-{content_hash(template)}"
 
 
+def check_job(node: str, phase: str, template: Any) -> str:
+    """A node's setup or verification Job; every run has its own."""
+    return f"{node}-{phase}-{content_hash(template)}"
+
+
 def config_map(data: Any) -> str:
     """The daemon's config, named by its content: pods restart exactly when it changes."""
     return f"daemon-config-{content_hash(data)}"
@@ -68,6 +73,10 @@ def genesis_claim_key(era: int) -> str:
 
 def genesis_copy_key(copy: Copy, era: int) -> str:
     return f"genesis-ledger-{copy.group}-{copy.number}-e{era}"
+
+
+def check_job_key(node: str, phase: str) -> str:
+    return f"{node}-{phase}"
 
 
 def class_key(key: str) -> str:

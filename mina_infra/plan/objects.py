@@ -29,6 +29,7 @@ class PlannedObject:
     `retain`: the engine forgets it where it would delete it. `replaced_on`: fields, besides those that the provider
     knows, whose change takes the old object away before the new one is made. `kept`: of an earlier era; what
     the document says of volumes now changes nothing about it.
+    `timeout_s`: seconds that the engine waits for it; 0 for the provider's own.
     """
 
     key: str
@@ -38,6 +39,7 @@ class PlannedObject:
     retain: bool = False
     replaced_on: tuple[str, ...] = ()
     kept: bool = False
+    timeout_s: int = 0
 
     def __post_init__(self) -> None:
         metadata = self.manifest["metadata"]

@@ -14,12 +14,13 @@ from mina_infra.plan.objects import PlannedObject, TestnetPlan
 from mina_infra.plan.quota import resource_quota
 from mina_infra.plan.snapshots import snapshot_classes
 from mina_infra.spec import TestnetSpec
+from mina_infra.spec.job_run import JobRun
 
 
-def plan_testnet(spec: TestnetSpec) -> TestnetPlan:
-    """Everything that a spec leads to. Pure: the same spec gives the same bytes."""
+def plan_testnet(spec: TestnetSpec, run: JobRun | None = None) -> TestnetPlan:
+    """Everything that a spec leads to, and the Jobs that this run makes. Pure: the same spec gives the same bytes."""
     shared = common(spec)
-    groups = tuple(group_plan(shared, group) for group in spec.nodes)
+    groups = tuple(group_plan(shared, group, run) for group in spec.nodes)
     return TestnetPlan(
         spec=spec,
         base=_base(shared),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mina_infra.plan import labels, names
+from mina_infra.plan import labels, names, timeouts
 from mina_infra.plan.common import Common
 from mina_infra.plan.nodes import Node
 from mina_infra.plan.objects import SKIP_AWAIT, Manifest, PlannedObject
@@ -73,7 +73,8 @@ def deployment(common: Common, node: Node, workload: Workload, after: tuple[str,
             "template": template,
         },
     }
-    return PlannedObject(node.name, manifest, after=(names.NAMESPACE_KEY, names.SERVICE_ACCOUNT_KEY, *after))
+    after = (names.NAMESPACE_KEY, names.SERVICE_ACCOUNT_KEY, *after)
+    return PlannedObject(node.name, manifest, after=after, timeout_s=timeouts.deployments(spec))
 
 
 def _pod_metadata(own: dict[str, str], workload: Workload) -> Manifest:

@@ -18,6 +18,7 @@ from mina_infra.cluster.api import DEPLOYMENT, POD, Kind, KubeApi, Manifest
 from mina_infra.errors import ClusterError
 from mina_infra.simulator import genesis, kwok, log_lines, program
 from mina_infra.simulator.chain import ChainConstants, chain_id
+from mina_infra.simulator.check_pods import CheckPods, is_check
 from mina_infra.simulator.flags import Flags, Refusal
 from mina_infra.simulator.hosting import Daemon, HostedNetwork, Start, wall_clock
 from mina_infra.simulator.log_files import LogFile
@@ -70,6 +71,7 @@ class World:
         self.others: dict[str, tuple[str, LogFile, int]] = {}
         """Pods that run no daemon, by uid: namespace, log, number of user agents."""
         self.jobs: set[str] = set()
+        self.checks = CheckPods(api, self.volumes)
         self.networks: dict[tuple[str, str], HostedNetwork] = {}
         """By namespace and chain id."""
         self.stakes: dict[tuple[str, str], float] = {}
@@ -148,7 +150,7 @@ class World:
         if JOB_LABEL in labels:
             if uid not in self.jobs and pod.get("status", {}).get("phase") in ("Running", "Succeeded"):
                 self.jobs.add(uid)
-                self._spawn(self._play_job(pod))
+                self._spawn(self.checks.play(pod, self._log(pod)) if is_check(labels) else self._play_job(pod))
             return
         if not is_running(pod):
             self._gone(uid)
@@ -165,6 +167,7 @@ class World:
 
     def _gone(self, uid: str) -> None:
         self.jobs.discard(uid)
+        self.checks.gone(uid)
         if (other := self.others.pop(uid, None)) is not None:
             other[1].delete()
         daemon = self.daemons.pop(uid, None)

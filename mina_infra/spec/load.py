@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mina_infra.spec import rules, runtime_config
+from mina_infra.spec import job_scripts, rules, runtime_config
 from mina_infra.spec.errors import Issue, SpecError
 from mina_infra.spec.explain import issues_of, not_plain
 from mina_infra.spec.models import ClusterConfig, TestnetSpec
@@ -144,6 +144,8 @@ def _judge(data: Any, base: FilePath, more_rules: Iterable[Rule]) -> tuple[Testn
 def _checked(spec: TestnetSpec, base: FilePath, more_rules: Iterable[Rule]) -> tuple[TestnetSpec, list[Issue]]:
     text, issues = runtime_config.read(spec.genesis.runtime_config, base)
     spec = spec.with_runtime_config(text or "{}")
+    spec, unread = job_scripts.with_scripts(spec, base)
+    issues += unread
     more = [issue for rule in (rules.check, *more_rules) for issue in rule(spec)]
     if not text:  # what a rule says of the stand-in is nothing that the user wrote
         more = [issue for issue in more if issue.path[:2] != runtime_config.PATH]

@@ -27,6 +27,7 @@ from mina_infra.spec.fields import (
     Version,
     _Model,
 )
+from mina_infra.spec.jobs import Jobs, Timeouts
 from mina_infra.spec.roles import AccessMode, Role, VolumeKind
 from mina_infra.spec.snapshots import Snapshots
 from mina_infra.spec.storage import Performance, StorageType
@@ -164,6 +165,8 @@ class NodeGroup(_Model):
     out."""
     resources: Resources = Resources()
     """Requests of the main container; the role's default when left out."""
+    jobs: Jobs | None = None
+    """What `mina-infra check-state` runs on each node's volumes before and after a disruption; {} for the built-in."""
 
     @property
     def name(self) -> str:
@@ -261,6 +264,8 @@ class TestnetSpec(_Model):
     """The nodes, as groups."""
     thresholds: ThresholdsSpec = ThresholdsSpec()
     """What still counts as healthy."""
+    timeouts: Timeouts = Timeouts()
+    """How long a run waits for objects; follows the number of nodes where left out."""
     post_deploy: tuple[PostDeployStep, ...] = ("verify",)
     """What `mina-infra post-deploy` does, in order."""
 

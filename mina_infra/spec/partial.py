@@ -27,7 +27,7 @@ _STAND_INS: dict[Path, Any] = {
 }
 """What takes the place of a required value that is missing or broken; "*" is any index."""
 
-_OF_ONE_GROUP = {"bots", "identities", "volumes", "resources", "paused", "keys"}
+_OF_ONE_GROUP = {"bots", "identities", "volumes", "resources", "paused", "keys", "jobs"}
 """Fields of a node group that say nothing about other groups."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from mina_infra.spec import ledger_rules
+from mina_infra.spec import jobs, ledger_rules
 from mina_infra.spec.errors import Issue, Path
 from mina_infra.spec.explain import nearest
 from mina_infra.spec.models import NodeGroup, TestnetSpec, VolumeOverride, tag_version
@@ -212,6 +212,7 @@ def _no_claim(kind: VolumeKind) -> tuple[str, str]:
 def _group(group: NodeGroup, path: Path) -> Iterator[Issue]:
     info = ROLES[group.role]
     yield from _repeated((*path, "bots"), group.bots)
+    yield from jobs.check(group, path)
     if group.stake and not info.stakes:
         yield Issue(
             (*path, "stake"),

@@ -31,6 +31,8 @@ class Registration:
     protect: bool | None
     dependencies: tuple[str, ...]
     version: str
+    timeout: str
+    """How long the engine waits for its creation: `300s`; empty for the provider's own time."""
 
     @property
     def needs(self) -> set[str]:
@@ -79,6 +81,7 @@ class RecordingMonitor(pulumi_mocks.MockMonitor):
                     protect=request.protect if request.HasField("protect") else None,
                     dependencies=tuple(sorted(request.dependencies)),
                     version=request.version,
+                    timeout=request.customTimeouts.create,
                 )
             )
         return answer

@@ -273,3 +273,9 @@ def test_a_run_may_stop_nodes_that_the_document_lets_run(monkeypatch: pytest.Mon
     }
     assert {name for name, count in replicas.items() if count == 0} == {"whale-1"}
     assert len(replicas) > 1
+
+
+@pytest.mark.parametrize("stack", STACK_NAMES)
+def test_rule_39_the_engine_waits_as_long_as_the_plan_says(stack: str) -> None:
+    for each, registration in pairs(stack):
+        assert registration.timeout == (f"{each.timeout_s}s" if each.timeout_s else ""), each.key

@@ -41,7 +41,7 @@ def test_a_port_in_use_is_not_free(address):
 
 def saved(paths: ClusterPaths) -> str:
     """What kwokctl makes of our configuration, as far as we read it back."""
-    document = yaml.safe_load(kwokctl.write_configuration(paths).read_text())
+    document, *_ = yaml.safe_load_all(kwokctl.write_configuration(paths).read_text())
     return yaml.safe_dump(document | {"components": [{"name": name} for name in kwokctl.COMPONENTS]}, sort_keys=False)
 
 

@@ -49,7 +49,9 @@ class FakeApi:
         self.objects[key] = body
         return body
 
-    async def patch(self, kind: Kind, name: str, patch: Any, namespace: str | None = None) -> Manifest:
+    async def patch(
+        self, kind: Kind, name: str, patch: Any, namespace: str | None = None, subresource: str | None = None
+    ) -> Manifest:
         self.objects[(kind.kind, namespace or "", name)] |= patch
         return self.objects[(kind.kind, namespace or "", name)]
 

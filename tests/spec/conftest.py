@@ -44,11 +44,13 @@ DOCUMENT: dict[str, Any] = {
         {
             "role": "archive",
             "volumes": {"postgres-state": {"size": "16Gi"}},
+            "jobs": {"setup": {"retries": 1}, "verify": {"script": "test -e /volumes/runtime-state"}},
             "overrides": {"archive-1": {"volumes": {"runtime-state": {"storageClass": "premium"}}, "paused": True}},
             "paused": False,
         },
     ],
     "thresholds": {"forkDepth": 5},
+    "timeouts": {"claims": "10m", "jobs": "15m"},
     "postDeploy": ["verify", "publish"],
 }  # fmt: skip
 

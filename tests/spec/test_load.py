@@ -36,7 +36,7 @@ def test_an_error_reads_as_place_path_message_and_mend(document: dict[str, Any],
         "  unknown key 'retension'.\n"
         "  Did you mean 'retention'? Known here: name, era, keptEras, target, image, daemonVersion, images, retention, "
         "classRetention, ttl, automated, owner, paused, genesis, snapshots, volumes, roles, nodes, thresholds, "
-        "postDeploy."
+        "timeouts, postDeploy."
     )
 
 
