@@ -110,7 +110,7 @@ def _pod(common: Common, node: Node, run: JobRun) -> Manifest:
         "volumes": [_volume(common, node, volume) for volume in volumes],
     }
     if run.phase == "setup" and node.daemon:
-        pod["initContainers"] = [_guard(common)]
+        pod["initContainers"] = [_guard(common, node)]
     return pod
 
 
@@ -123,8 +123,8 @@ def _volume(common: Common, node: Node, volume: Volume) -> Manifest:
     return {"name": volume.kind.value, "persistentVolumeClaim": {"claimName": claim}}
 
 
-def _guard(common: Common) -> Manifest:
+def _guard(common: Common, node: Node) -> Manifest:
     """Before anything is written: whatever lies on a volume without its genesis would stop the node for ever."""
-    guard = start_guard(common)
+    guard = start_guard(common, node)
     (mount,) = guard["volumeMounts"]
     return {**guard, "volumeMounts": [{**mount, "name": VolumeKind.RUNTIME_STATE.value}]}
