@@ -75,7 +75,7 @@ def test_a_job_mounts_the_volumes_of_its_node_and_comes_after_them_and_the_node(
     planned = job("setup")
     claims = [each["persistentVolumeClaim"]["claimName"] for each in pod(planned)["volumes"]]
     assert claims == ["archive-1-runtime-state-e1", "archive-1-postgres-state-e1"]
-    assert {"archive-1", "archive-1-runtime-state", "archive-1-postgres-state"} <= set(planned.after)
+    assert {"archive-1", "archive-1-runtime-state-e1", "archive-1-postgres-state-e1"} <= set(planned.after)
     (container,) = pod(planned)["containers"]
     env = {each["name"]: each["value"] for each in container["env"]}
     assert env == {
