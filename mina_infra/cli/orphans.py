@@ -14,7 +14,8 @@ from mina_infra.cli.place import Site, sites_of
 from mina_infra.errors import EngineError, MinaInfraError
 
 if TYPE_CHECKING:
-    from mina_infra.hygiene.orphans import Contents, Orphan, Owners
+    from mina_infra.hygiene.contents import Contents
+    from mina_infra.hygiene.orphans import Orphan, Owners
 
 
 def orphans(
@@ -24,22 +25,27 @@ def orphans(
     disks: Annotated[
         Path | None, Parameter(help="Judge disks too: a file from `gcloud compute disks list --format=json`.")
     ] = None,
+    snapshots: Annotated[
+        Path | None, Parameter(help="Judge snapshots too: a file from `gcloud compute snapshots list --format=json`.")
+    ] = None,
     delete: Annotated[
         list[str] | None, Parameter(name="--delete", negative="", help="Delete this one; can be given several times.")
     ] = None,
     yes: Yes = False,
 ) -> int:
-    """Find claims, volumes and disks that no testnet of this project owns, with GiB and monthly cost.
+    """Find claims, volumes, snapshots and disks that no testnet of this project owns, with GiB and monthly cost.
 
     Deletes only what --delete names, and never what is unknown: a cluster that does not answer, or a stack that cannot
     be read, makes it so. Exit code 0: there are none. 1: there are some. 2: something could not be asked.
     """
+    from mina_infra.hygiene import snapshots as of_snapshots
     from mina_infra.hygiene.disks import judge as judge_disks
     from mina_infra.hygiene.disks import read
     from mina_infra.hygiene.orphans import judge
     from mina_infra.hygiene.sweep import handles, look
 
     listed = read(disks) if disks else []
+    listed_snapshots = read(snapshots, "snapshots") if snapshots else []
     sites, problems = sites_of(None, only_local=local, cluster=cluster)
     found: list[tuple[Site | None, Orphan]] = []
     seen: dict[str, Contents] = {}
@@ -48,11 +54,14 @@ def orphans(
             try:
                 known = _owners(site, whole=not problems)
                 seen[site.name] = site.ask(look)
-                found += [(site, each) for each in judge(seen[site.name], known)]
+                judged = (*judge(seen[site.name], known), *of_snapshots.judge(seen[site.name], known))
+                found += [(site, each) for each in judged]
             except MinaInfraError as error:
                 problems[site.name] = str(error)
         names = [name for contents in seen.values() for name in handles(contents)]
         found += [(None, each) for each in judge_disks(listed, seen, names)]
+        names = [name for contents in seen.values() for name in of_snapshots.handles(contents)]
+        found += [(None, each) for each in of_snapshots.judge_listing(listed_snapshots, seen, names)]
         for name, reason in problems.items():
             reporter.say("unknown", f"{name}: {reason}", style="yellow")
     print("\n".join(_line(site, each) for site, each in found) or "no orphans")
@@ -99,7 +108,7 @@ def _delete(found: "list[tuple[Site | None, Orphan]]", names: list[str], *, yes:
     for name in names:
         site, each = sure[name]
         if site is None:
-            print(f"for you to run: {command(each.manifest)}")
+            print(f"for you to run: {command(each)}")
             continue
         done = site.ask(partial(delete, orphan=each))
         print(f"deleted {done}")

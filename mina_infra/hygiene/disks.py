@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mina_infra.errors import MinaInfraError
-from mina_infra.hygiene.orphans import Orphan, is_our_claim
+from mina_infra.hygiene.contents import is_our_claim
+from mina_infra.hygiene.orphans import Orphan
 from mina_infra.spec import Provider
 from mina_infra.storage.disks import CLAIM_NAME, CLAIM_NAMESPACE, VOLUME_NAME, made_for
 from mina_infra.storage.prices import usd_a_month
@@ -21,15 +22,15 @@ from mina_infra.storage.prices import usd_a_month
 CLUSTER_LABEL = "goog-k8s-cluster-name"
 
 
-def read(file: Path) -> list[Mapping[str, Any]]:
-    """The disks of a listing. Raises MinaInfraError."""
+def read(file: Path, what: str = "disks") -> list[Mapping[str, Any]]:
+    """The disks, or snapshots, of a listing. Raises MinaInfraError."""
     try:
         data = json.loads(file.read_text())
         if not isinstance(data, list) or not all(isinstance(each, dict) and "name" in each for each in data):
-            raise ValueError("not a list of disks")
+            raise ValueError(f"not a list of {what}")
     except (OSError, ValueError) as error:
         raise MinaInfraError(
-            f"{file} is no listing of disks ({error}). Make one with: gcloud compute disks list --format=json"
+            f"{file} is no listing of {what} ({error}). Make one with: gcloud compute {what} list --format=json"
         ) from error
     return data
 
@@ -49,19 +50,25 @@ def judge(disks: Iterable[Mapping[str, Any]], asked: Iterable[str], volumes: Ite
             continue
         if not is_our_claim(claim.partition("/")[2]):
             continue
-        cluster = (disk.get("labels") or {}).get(CLUSTER_LABEL)
-        sure = cluster is not None and any(each == cluster or each.endswith(f"_{cluster}") for each in contexts)
-        reason = f"made for {claim}"
-        if cluster is None:
-            reason += "; it does not say which cluster made it"
-        else:
-            reason += f" of cluster '{cluster}', " + ("which does not know it" if sure else "which was not asked")
+        sure, whose = of_cluster(disk, contexts)
         gib = int(disk.get("sizeGb") or 0)
-        yield Orphan("disk", str(disk["name"]), gib, _usd(disk, gib), reason, sure, disk)
+        yield Orphan("disk", str(disk["name"]), gib, _usd(disk, gib), f"made for {claim}{whose}", sure, disk)
 
 
-def command(disk: Mapping[str, Any]) -> str:
+def of_cluster(listed: Mapping[str, Any], contexts: Iterable[str]) -> tuple[bool, str]:
+    """Whether the cluster that made a disk or snapshot was asked and does not know it, and the words for that."""
+    cluster = (listed.get("labels") or {}).get(CLUSTER_LABEL)
+    if cluster is None:
+        return False, "; it does not say which cluster made it"
+    sure = any(each == cluster or each.endswith(f"_{cluster}") for each in contexts)
+    return sure, f" of cluster '{cluster}', " + ("which does not know it" if sure else "which was not asked")
+
+
+def command(orphan: Orphan) -> str:
     """What deletes it; for somebody to run."""
+    disk = orphan.manifest
+    if orphan.kind == "cloud snapshot":
+        return f"gcloud compute snapshots delete {disk['name']}"
     place = "zone" if disk.get("zone") else "region"
     return f"gcloud compute disks delete {disk['name']} --{place} {_last(disk.get(place))}"
 

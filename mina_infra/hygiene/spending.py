@@ -1,19 +1,22 @@
 """What each testnet of a cluster costs a month, by the volumes that it really has. Pure.
 
 Disks are paid for as long as they exist. So those of a paused testnet, of one that was destroyed and keeps its
-volumes, and those that no claim holds any more are shown beside those that are used. A claim that never got a disk
-costs nothing.
+volumes, and those that no claim holds any more are shown beside those that are used, and so are snapshots. A claim that
+never got a disk costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from mina_infra.hygiene.orphans import Claim, Contents, claims_of_pod, gib_of, is_labelled, is_ours
-from mina_infra.storage.prices import dated, usd_a_month
+from mina_infra.hygiene.contents import Claim, Contents, claims_of_pod, gib_of, is_our_snapshot, is_ours
+from mina_infra.spec import Provider
+from mina_infra.storage.prices import SNAPSHOT, dated, usd_a_month
+from mina_infra.storage.products import product_of
 
 Manifest = Mapping[str, Any]
 NOBODY = "(no testnet)"
@@ -30,6 +33,8 @@ class State(StrEnum):
     """Its claim is there and nothing mounts it."""
     RELEASED = "released"
     """No claim holds it."""
+    SNAPSHOT = "snapshot"
+    """A snapshot: at most so much, since what it holds is billed and not the size of its volume."""
     PENDING = "pending"
     """A claim that got no disk yet."""
 
@@ -61,32 +66,31 @@ class Spending:
 
 @dataclass(frozen=True)
 class _Disk:
-    """One volume, or the claim of one that is not there yet."""
+    """One volume or snapshot, or the claim of a volume that is not there yet. `product` is what bills it."""
 
     testnet: str
     state: State
-    manifest: Manifest
+    made_by: str
+    product: tuple[Provider, str] | None
     gib: int
 
 
-def spending(contents: Contents, regions: Iterable[str] = ()) -> Spending:
+def spending(contents: Contents, regions: Collection[str] = ()) -> Spending:
     """What is paid for. `regions`: those that the cluster's stacks name, for clusters whose machines name none."""
-    said = set(regions)
-    region = contents.region or (said.pop() if len(said) == 1 else "")
+    region = contents.region_or(regions)
     alike: dict[tuple[str, State, str, str], list[float | None]] = {}
-    sizes: dict[tuple[str, State, str, str], int] = {}
+    sizes: Counter[tuple[str, State, str, str]] = Counter()
     products = set()
-    for disk in (*_claims(contents), *_released(contents)):
-        found = contents.product(disk.manifest)
-        name = disk.manifest["spec"].get("storageClassName") or "(none)"
-        key = (disk.testnet, disk.state, name, found[1] if found else "unknown")
-        if disk.state is State.PENDING:
-            usd: float | None = 0.0
-        else:
-            usd = usd_a_month(found[0], region, found[1], disk.gib) if found else None
-        products |= {found} if found else set()
+    for disk in (*_claims(contents), *_released(contents), *_snapshots(contents)):
+        key = (disk.testnet, disk.state, disk.made_by, disk.product[1] if disk.product else "unknown")
+        usd: float | None = None
+        if disk.product:
+            products.add(disk.product)
+            usd = (
+                0.0 if disk.state is State.PENDING else usd_a_month(disk.product[0], region, disk.product[1], disk.gib)
+            )
         alike.setdefault(key, []).append(usd)
-        sizes[key] = sizes.get(key, 0) + disk.gib
+        sizes[key] += disk.gib
     rows = sorted(_row(key, prices, sizes[key]) for key, prices in alike.items())
     dates = [date for provider, product in products if (date := dated(provider, [product]))]
     return Spending(tuple(each for _, each in rows), min(dates, default=None))
@@ -103,7 +107,7 @@ def _row(key: tuple[str, State, str, str], prices: list[float | None], gib: int)
 
 def _claims(contents: Contents) -> Iterator[_Disk]:
     """Every claim in a testnet's namespace, also those that the testnet was only given."""
-    testnets = {each["metadata"]["name"] for each in contents.namespaces if is_labelled(each)}
+    testnets = contents.testnets
     disks = {each["metadata"]["name"]: each for each in contents.volumes}
     mounted, paused = _users(contents)
     for claim in contents.claims:
@@ -118,7 +122,7 @@ def _claims(contents: Contents) -> Iterator[_Disk]:
         else:
             state = State.PAUSED if key in paused else State.KEPT
         size = volume["spec"]["capacity"]["storage"] if volume else claim["spec"]["resources"]["requests"]["storage"]
-        yield _Disk(key[0], state, volume or claim, gib_of(size))
+        yield _disk(contents, key[0], state, volume or claim, gib_of(size))
 
 
 def _users(contents: Contents) -> tuple[set[Claim], set[Claim]]:
@@ -143,4 +147,23 @@ def _released(contents: Contents) -> Iterator[_Disk]:
             continue
         if is_ours(volume, contents):
             namespace = (volume["spec"].get("claimRef") or {}).get("namespace") or NOBODY
-            yield _Disk(namespace, State.RELEASED, volume, gib_of(volume["spec"]["capacity"]["storage"]))
+            gib = gib_of(volume["spec"]["capacity"]["storage"])
+            yield _disk(contents, namespace, State.RELEASED, volume, gib)
+
+
+def _snapshots(contents: Contents) -> Iterator[_Disk]:
+    """What snapshots stand for: their contents, whether their snapshot is there or not."""
+    testnets = contents.testnets
+    for content in contents.snapshot_contents:
+        reference = content["spec"]["volumeSnapshotRef"]
+        namespace = reference.get("namespace", "")
+        if namespace not in testnets and not is_our_snapshot(reference.get("name", "")):
+            continue
+        found = product_of({"provisioner": content["spec"]["driver"]})
+        product = (found[0], SNAPSHOT) if found else None
+        gib = gib_of(str((content.get("status") or {}).get("restoreSize") or 0))
+        yield _Disk(namespace, State.SNAPSHOT, "(snapshots)", product, gib)
+
+
+def _disk(contents: Contents, testnet: str, state: State, of: Manifest, gib: int) -> _Disk:
+    return _Disk(testnet, state, of["spec"].get("storageClassName") or "(none)", contents.product(of), gib)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ import pytest
 from mina_infra.cli import hygiene
 from mina_infra.cli.cost import cost
 from mina_infra.cli.orphans import orphans
-from mina_infra.cluster.api import CLAIM, NAMESPACE
+from mina_infra.cluster.api import CLAIM, NAMESPACE, SNAPSHOT_CONTENT, VOLUME_SNAPSHOT, KubeApi
 from mina_infra.engine import run
 from mina_infra.engine.settle import wait_until_running
 from mina_infra.errors import ClusterError, EngineError
@@ -21,6 +22,7 @@ from mina_infra.hygiene.expire import Standing, judge, see
 from mina_infra.hygiene.lifetime import lifetime, renew
 from mina_infra.local.control_plane import EmbeddedCluster
 from mina_infra.local.paths import STATE_VARIABLE
+from mina_infra.persistence.snapshots import Wanted, claims_of, take
 from mina_infra.spec.values import Duration
 from tests.engine.testnets import SmallTestnet
 
@@ -186,3 +188,34 @@ def test_the_cost_of_what_is_there_is_told_by_testnet_and_state(make: Make, caps
     assert states() == {"running": claims}
     run.destroy(testnet.env, testnet, exclude_protected=True)
     assert states() == {"kept": claims}, "what outlives a testnet is still paid for"
+
+
+def test_rule_34_a_snapshots_content_outlives_it_and_goes_when_it_is_named(
+    make: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    testnet = make("snapped", retention="retain")
+    run.up(testnet.env, testnet)
+    spec, nodes = testnet.env.plan.spec, list(testnet.deployments())
+    testnet.ask(lambda api: wait_until_running(api, "snapped", nodes, testnet, deadline_s=60))
+
+    async def snap_and_forget(api: KubeApi) -> str:
+        claims = await claims_of(api, spec, ["whale-1"])
+        (taken,) = await take(api, spec, [Wanted(claims[0], "left")], testnet)
+        await api.delete(VOLUME_SNAPSHOT, taken["metadata"]["name"], "snapped")
+        return str(taken["status"]["boundVolumeSnapshotContentName"])
+
+    content = testnet.ask(snap_and_forget)
+    kept = testnet.cluster.paths.snapshots
+    assert [each.name for each in kept.iterdir()] == [f"snapshot-{content.removeprefix('snapcontent-')}"]
+    capsys.readouterr()
+    assert find_orphans(testnet) == 1
+    said = capsys.readouterr().out
+    assert f"orphan  snapshot content {content}" in said
+    assert "of snapped/whale-1-runtime-state-e1-left, which is gone" in said
+
+    assert find_orphans(testnet, content) == 0
+    deadline = time.monotonic() + 20
+    while any(kept.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert list(kept.iterdir()) == [], "and what lay behind it"
+    assert testnet.ask(lambda api: api.get(SNAPSHOT_CONTENT, content)) is None

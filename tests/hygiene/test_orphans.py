@@ -10,7 +10,8 @@ import pytest
 
 from mina_infra.errors import MinaInfraError
 from mina_infra.hygiene import disks
-from mina_infra.hygiene.orphans import Contents, Orphan, Owners, judge, owners
+from mina_infra.hygiene.contents import Contents
+from mina_infra.hygiene.orphans import Orphan, Owners, judge, owners
 from tests.plan.testnets import plan, zoo
 
 OURS = {"app.kubernetes.io/managed-by": "mina-infra"}
@@ -127,7 +128,7 @@ def test_rule_34_a_disk_is_an_orphan_when_its_cluster_does_not_know_it() -> None
     (found,) = disks.judge([disk("pvc-1")], [context], ["pvc-2"])
     assert found.sure
     assert found.usd == pytest.approx(1.70)
-    assert disks.command(found.manifest) == "gcloud compute disks delete pvc-1 --zone us-central1-a"
+    assert disks.command(found) == "gcloud compute disks delete pvc-1 --zone us-central1-a"
     assert [each.sure for each in disks.judge([disk("pvc-1")], [], [])] == [False], "its cluster did not answer"
     assert [each.sure for each in disks.judge([disk("pvc-1", None)], [context], [])] == [False]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mina_infra.hygiene.orphans import Contents
+from mina_infra.hygiene.contents import Contents
 from mina_infra.hygiene.spending import NOBODY, Spending, State, spending
 from tests.hygiene.test_orphans import CLASS, NAMESPACES, claim, volume
 
