@@ -8,7 +8,7 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from mina_infra import __version__
-from mina_infra.cli import cost, deploy, hygiene, jobs, lifecycle, local, operate, orphans, rebind, snapshots
+from mina_infra.cli import clone, cost, deploy, hygiene, jobs, lifecycle, local, operate, orphans, rebind, snapshots
 from mina_infra.errors import ClusterError, MinaInfraError
 
 HELP = """Mina testnets as code: one document, deployed with Pulumi, kept across redeployments, judged with evidence.
@@ -36,6 +36,7 @@ app.command(lifecycle.resume)
 app.command(rebind.volumes)
 app.command(rebind.rebind)
 app.command(jobs.check_state)
+app.command(clone.clone)
 app.command(hygiene.renew)
 app.command(hygiene.expire)
 app.command(orphans.orphans)
