@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 
 from mina_infra.plan import PlannedObject, TestnetPlan, laws, parse_document, plan_testnet
-from mina_infra.spec import TestnetSpec, job_run
+from mina_infra.spec import TestnetSpec, hold, job_run
 from mina_infra.spec.pause import PAUSED, from_variable, with_paused
 
 TESTNET = "mina-infra:index:Testnet"
@@ -29,6 +29,8 @@ def plan_of(args: Mapping[str, Any]) -> TestnetPlan:
     root = Path(pulumi.runtime.get_root_directory() or ".")
     # Under Pulumi's mocks the root is a placeholder that exists nowhere.
     spec = parse_document(args, base=root if root.is_dir() else Path())
+    # Set by `mina-infra migrate` for one run: volumes whose turn to move has not come.
+    spec = hold.with_held(spec, hold.from_variable(os.environ.get(hold.HELD, "")))
     # Set by `mina-infra pause` for one run: nodes to stop beyond those that the document stops.
     spec = with_paused(spec, from_variable(os.environ.get(PAUSED, "")))
     # Set by `mina-infra check-state` for one run: the Jobs that it makes.

@@ -8,7 +8,20 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from mina_infra import __version__
-from mina_infra.cli import clone, cost, deploy, hygiene, jobs, lifecycle, local, operate, orphans, rebind, snapshots
+from mina_infra.cli import (
+    clone,
+    cost,
+    deploy,
+    hygiene,
+    jobs,
+    lifecycle,
+    local,
+    migrate,
+    operate,
+    orphans,
+    rebind,
+    snapshots,
+)
 from mina_infra.errors import ClusterError, MinaInfraError
 
 HELP = """Mina testnets as code: one document, deployed with Pulumi, kept across redeployments, judged with evidence.
@@ -43,6 +56,7 @@ app.command(orphans.orphans)
 app.command(cost.cost)
 app.command(snapshots.snapshot)
 app.command(snapshots.snapshots)
+app.command(migrate.migrate)
 app.command(local.app)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING
 
 from mina_infra.cli.console import Reporter
@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from mina_infra.engine.environment import EngineEnvironment
 
 
-def run_up(place: Place, environment: EngineEnvironment, reporter: Reporter, paused: Set[str] = frozenset()) -> None:
+def run_up(
+    place: Place,
+    environment: EngineEnvironment,
+    reporter: Reporter,
+    paused: Set[str] = frozenset(),
+    allow: Sequence[str] = (),
+) -> None:
     """One `up` with these nodes stopped as well, until every other one runs and their pods are gone.
 
     Raises SpecError, ClusterError or EngineError.
@@ -22,5 +28,5 @@ def run_up(place: Place, environment: EngineEnvironment, reporter: Reporter, pau
 
     what = f"with {len(paused)} nodes stopped" if paused else "everything as the document says"
     with reporter.stage("deploying", what):
-        result = up(environment, reporter, paused=paused)
+        result = up(environment, reporter, paused=paused, allow=allow)
     Session(place, result.outputs, reporter).settle()

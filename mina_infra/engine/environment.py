@@ -22,6 +22,7 @@ from mina_infra.errors import EngineError
 from mina_infra.plan import TestnetPlan, load_stack, parse_document, plan_testnet
 from mina_infra.plan.localize import localize
 from mina_infra.spec import load_cluster
+from mina_infra.spec.hold import Held, with_held
 from mina_infra.spec.job_run import JobRun
 
 PROJECT = "mina-infra"
@@ -55,6 +56,8 @@ class EngineEnvironment:
     lock: Path = field(default_factory=Path)
     jobs: JobRun | None = None
     """The setup or verification Jobs that runs of this environment make; `dataclasses.replace` sets them."""
+    held: Held = field(default_factory=dict)
+    """Volumes that the runs in this environment leave as they are, whatever the stack file says of them."""
 
     @property
     def stack_file(self) -> Path:
@@ -73,9 +76,9 @@ class EngineEnvironment:
     def plan(self) -> TestnetPlan:
         """What the stack file asks for. Raises SpecError with every mistake."""
         if not self.embedded:
-            return plan_testnet(load_stack(self.stack_file), self.jobs)
+            return plan_testnet(with_held(load_stack(self.stack_file), self.held), self.jobs)
         document = yaml.safe_load(self.stack_file.read_text())["config"][TESTNET_KEY]
-        return plan_testnet(parse_document(document, base=self.project), self.jobs)
+        return plan_testnet(with_held(parse_document(document, base=self.project), self.held), self.jobs)
 
     def process_environment(self, **more: str) -> dict[str, str]:
         """The variables of a child process. An embedded stack takes nothing from the user's own Pulumi set-up."""

@@ -18,6 +18,7 @@ from mina_infra.cluster.api import CLAIM, PERSISTENT_VOLUME, ApiStatusError, Kub
 from mina_infra.engine.environment import EngineEnvironment
 from mina_infra.engine.existing import examine_existing
 from mina_infra.engine.guard import VolumesInDangerError, examine_volumes
+from mina_infra.engine.half_moved import refuse_half_moved
 from mina_infra.engine.inventory import (
     Comparison,
     Live,
@@ -73,6 +74,7 @@ async def look(env: EngineEnvironment, report: Report, allow: Sequence[str] = ()
     async with KubeApi.from_kubeconfig(env.kubeconfig, env.context) as api:
         # Whatever is still on its way out looks like an unchanged object now and would be missing afterwards.
         live = await wait_until_gone(api, env, planned_keys(env.plan), report)
+        await refuse_half_moved(api, env, live)
         known = recorded(env)
         refuse_another_record(env, known)
         claims = await _claims_elsewhere(api, env, known)

@@ -34,7 +34,7 @@ from mina_infra.engine.provider import provider
 from mina_infra.engine.recovery import Situation, before_destroy, before_refresh, before_up, hold_volumes, look, sweep
 from mina_infra.engine.report import Report, Silent
 from mina_infra.engine.state import mend, outputs, unprotect
-from mina_infra.engine.told import adopting, checking, guarded, pausing
+from mina_infra.engine.told import adopting, checking, guarded, holding, pausing
 from mina_infra.errors import EngineError, MinaInfraError
 from mina_infra.outputs import OutputsDocument
 from mina_infra.plan.losses import message
@@ -104,7 +104,7 @@ def up(
     again. Does not wait for pods: see `mina_infra.engine.settle`.
     """
     report = report or Silent()
-    with changing(env, report), pausing(env, paused), checking(env):
+    with changing(env, report), holding(env), pausing(env, paused), checking(env):
         situation = asyncio.run(before_up(env, report, allow))
         make_way(env, report, situation)
         hold(env, report)

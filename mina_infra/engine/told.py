@@ -10,7 +10,7 @@ from collections.abc import Iterator, Set
 from contextlib import contextmanager, nullcontext
 
 from mina_infra.engine.environment import EngineEnvironment
-from mina_infra.spec import job_run
+from mina_infra.spec import hold, job_run
 from mina_infra.spec.pause import PAUSED, to_variable, with_paused
 
 ADOPT = "MINA_INFRA_ADOPT"
@@ -47,6 +47,13 @@ def pausing(env: EngineEnvironment, nodes: Set[str]) -> Iterator[None]:
 def checking(env: EngineEnvironment) -> Iterator[None]:
     """Tell the program which setup or verification Jobs to make."""
     with _told(job_run.VARIABLE, env.jobs.to_variable()) if env.jobs else nullcontext():
+        yield
+
+
+@contextmanager
+def holding(env: EngineEnvironment) -> Iterator[None]:
+    """Tell the program which volumes to leave as they are."""
+    with _told(hold.HELD, hold.to_variable(env.held)) if env.held else nullcontext():
         yield
 
 

@@ -248,11 +248,17 @@ def problems(name: str, planned: Mapping[str, Any], live: Mapping[str, Any]) -> 
         if each in planned and planned[each] != live.get(each):
             old, new = shown(live.get(each)), shown(planned[each])
             what = f"changing {each} from {old} to {new} would delete and re-create the claim and lose its data"
-            yield Loss(name, each, old, new, what, f"Keep {old}, or move to a new volume.")
+            yield Loss(name, each, old, new, what, f"Keep {old}, {_other_way(each)}.")
     wanted, size = _storage(planned), _storage(live)
     if wanted and size and _bytes(wanted) < _bytes(size):
         what = f"disks cannot shrink ({size} -> {wanted})"
         yield Loss(name, "size", size, wanted, what, f"Keep {size}, or move to a new volume.")
+
+
+def _other_way(field: str) -> str:
+    """What carries the data over."""
+    moved = field in ("storageClassName", "accessModes")
+    return "or let `mina-infra migrate` move the data" if moved else "or move to a new volume"
 
 
 def shown(value: Any) -> str:
