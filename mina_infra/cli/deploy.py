@@ -8,15 +8,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from mina_infra.cli import cluster_stack
 from mina_infra.cli.console import Reporter
 from mina_infra.cli.options import DEFAULT_CLUSTER, DEFAULT_STACK, HERE, AllowVolume, Json, Stack, Where, Yes
 from mina_infra.cli.place import Place, place_of
 from mina_infra.cli.steps import Session
 from mina_infra.errors import EngineError
+
+if TYPE_CHECKING:
+    from mina_infra.engine.run import Preview
 
 Format = Literal["table", "yaml", "json"]
 
@@ -31,7 +35,10 @@ def plan(*, stack: Stack = DEFAULT_STACK, format: Format = "table") -> int:
     from mina_infra.plan.summary import summarize, to_text
     from mina_infra.plan.yaml import to_yaml
 
-    planned = plan_testnet(load_stack(place_of(stack, local=False, cluster=DEFAULT_CLUSTER).stack_file))
+    place = place_of(stack, local=False, cluster=DEFAULT_CLUSTER)
+    if cluster_stack.is_one(place):
+        return _plan_classes(place, format)
+    planned = plan_testnet(load_stack(place.stack_file))
     if format == "yaml":
         print(to_yaml(planned.objects()), end="")
     elif format == "json":
@@ -39,6 +46,20 @@ def plan(*, stack: Stack = DEFAULT_STACK, format: Format = "table") -> int:
         print(jsonlib.dumps({**asdict(summarize(planned)), "objects": manifests}, indent=2))
     else:
         print(to_text(summarize(planned)))
+    return 0
+
+
+def _plan_classes(place: Place, format: Format) -> int:
+    from mina_infra.plan import load_classes, plan_classes
+    from mina_infra.plan.yaml import to_yaml
+
+    if format == "table":
+        print(cluster_stack.to_text(place))
+        return 0
+    storage = load_classes(place.stack_file)
+    planned = plan_classes(storage, place.stack) if storage else ()
+    manifests = [each.manifest for each in planned]
+    print(to_yaml(planned) if format == "yaml" else jsonlib.dumps({"objects": manifests}, indent=2))
     return 0
 
 
@@ -71,12 +92,15 @@ def up(
 
     Running it again changes only what differs; after an interruption it goes on from there. On a real cluster it
     shows what will change and asks first. What would lose a volume is refused unless --allow-volume names its claim.
+    A stack with `mina-infra:storage` and no testnet declares the storage classes that its cluster's testnets share.
     """
     place = where.place()
     with Reporter() as reporter:
         allow = allow_volume or ()
         if place.embedded is None and not yes and not _agreed(place, reporter, allow):
             return 1
+        if cluster_stack.is_one(place):
+            return cluster_stack.up(place, reporter)
         return deploy(place, reporter, out, allow).code
 
 
@@ -114,13 +138,9 @@ def preview(*, where: Where = HERE, allow_volume: AllowVolume = None, json: Json
 
     --json prints the engine's whole digest; `mina-infra pulumi -- preview --diff` shows every field.
     """
-    from mina_infra.engine.run import preview as engine_preview
-
     place = where.place()
     with Reporter() as reporter:
-        environment = place.environment()
-        with reporter.stage("previewing", "starting the engine"):
-            found = engine_preview(environment, reporter, allow=allow_volume or ())
+        found = _previewed(place, reporter, allow_volume or ())
     if json:
         print(jsonlib.dumps(found.digest, indent=2))
     else:
@@ -146,12 +166,17 @@ def destroy(*, where: Where = HERE, yes: Yes = False) -> int:
     """Take a testnet away. Volumes of a testnet with `retention: retain` stay, and the next `up` finds them.
 
     To delete kept volumes as well, in two steps: set `retention: delete` in the document, then `destroy`.
+    Of a stack that declares storage classes for its cluster, those that nothing refers to go; the others stay.
     """
     from mina_infra.engine.progress import summary
     from mina_infra.engine.run import destroy as engine_destroy
 
     place = where.place()
     with Reporter() as reporter:
+        if cluster_stack.is_one(place):
+            return cluster_stack.destroy(
+                place, reporter, lambda question: bool(place.embedded) or yes or confirm(question)
+            )
         environment = place.environment()
         planned = environment.plan
         kept = sum(each.protect and each.manifest["kind"] == "PersistentVolumeClaim" for each in planned.objects())
@@ -192,13 +217,20 @@ def pulumi(
 
 def _agreed(place: Place, reporter: Reporter, allow: Sequence[str]) -> bool:
     """Show what would change on a real cluster and ask."""
+    found = _previewed(place, reporter, allow)
+    print_preview(found.digest)
+    return not found.failed and confirm(f"Deploy stack '{place.stack}'?")
+
+
+def _previewed(place: Place, reporter: Reporter, allow: Sequence[str]) -> Preview:
+    from mina_infra.engine import cluster_stack as engine_classes
     from mina_infra.engine.run import preview as engine_preview
 
     environment = place.environment()
     with reporter.stage("previewing", "starting the engine"):
-        found = engine_preview(environment, reporter, allow=allow)
-    print_preview(found.digest)
-    return not found.failed and confirm(f"Deploy stack '{place.stack}'?")
+        if cluster_stack.is_one(place):
+            return engine_classes.preview(environment, reporter)
+        return engine_preview(environment, reporter, allow=allow)
 
 
 def confirm(question: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from mina_infra.cli import cluster_stack
 from mina_infra.cli.console import Reporter
 from mina_infra.cli.deploy import deploy
 from mina_infra.cli.options import DEFAULT_CLUSTER, DEFAULT_STACK, AllowVolume, ClusterName, Stack
@@ -40,13 +41,16 @@ def up(
 
     place = replace(place_of(stack, local=True, cluster=cluster), embedded=cluster)
     with Reporter() as reporter:
-        nodes = count_for(sum(group.count for group in load_stack(place.stack_file).nodes))
+        shared = cluster_stack.is_one(place)
+        nodes = count_for(0 if shared else sum(group.count for group in load_stack(place.stack_file).nodes))
         found = _tools(reporter)
         with reporter.stage("cluster", "starting the control plane"):
             running = start(cluster, found, lambda line: reporter.say("cluster", line), nodes=nodes)
             start_world(running)
         if running.outcome is not Outcome.RUNNING:
             reporter.say("cluster", f"{running.outcome.value}: {cluster} at {running.server}")
+        if shared:
+            return cluster_stack.up(place, reporter)
         deployed = deploy(place, reporter, out, allow_volume or ())
         reporter.say("look", f"kubectl --kubeconfig {running.kubeconfig} get pods -n {_namespace(place.stack_file)}")
         if deployed.page:

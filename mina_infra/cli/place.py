@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mina_infra.errors import ClusterError, EngineError, MinaInfraError
 from mina_infra.local.paths import DEFAULT_CLUSTER
-from mina_infra.spec.load import TESTNET_KEY
+from mina_infra.spec.load import STORAGE_KEY, TESTNET_KEY, has_testnet
 from mina_infra.spec.yaml_file import read_yaml
 
 if TYPE_CHECKING:
@@ -128,7 +128,8 @@ def sites_of(stacks: Sequence[str] | None, *, only_local: bool, cluster: str) ->
     missing = sorted(set(stacks or ()) - set(known))
     if missing:
         raise EngineError(f"no stack '{missing[0]}'. Known here: {', '.join(known) or 'none'}")
-    chosen = stacks or known
+    # A cluster's own stack has no testnet, and so nothing that could be an orphan, expire or cost.
+    chosen = [each for each in stacks or known if _has_testnet(project / f"Pulumi.{each}.yaml")]
     found, problems = _embedded_sites(chosen, project, cluster)
     real = [] if only_local else [each for each in chosen if not is_local(project / f"Pulumi.{each}.yaml")]
     clusters: dict[tuple[str, str], dict[str, EngineEnvironment]] = {}
@@ -156,12 +157,20 @@ def _embedded_sites(chosen: Sequence[str], project: Path, cluster: str) -> tuple
     return ([Site(cluster, members)] if members else []), problems
 
 
+def _has_testnet(stack_file: Path) -> bool:
+    try:
+        return has_testnet(stack_file)
+    except MinaInfraError:
+        return True  # told with its line by whoever needs more of the file
+
+
 def is_local(stack_file: Path) -> bool:
     """Whether a stack file is meant for the embedded cluster."""
     try:
         data, _ = read_yaml(stack_file)
-        return bool(data["config"][TESTNET_KEY]["target"]["provider"] == "local")
-    except (MinaInfraError, KeyError, TypeError):
+        config = data["config"]
+        return bool(config.get(TESTNET_KEY, config.get(STORAGE_KEY))["target"]["provider"] == "local")
+    except (MinaInfraError, KeyError, TypeError, AttributeError):
         return False  # whatever is wrong with the file is reported with its line by whoever needs more of it
 
 

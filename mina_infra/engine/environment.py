@@ -19,11 +19,22 @@ import yaml
 
 from mina_infra.engine.process import MARK, mark_of
 from mina_infra.errors import EngineError
-from mina_infra.plan import TestnetPlan, load_stack, parse_document, plan_testnet
-from mina_infra.plan.localize import localize
+from mina_infra.plan import (
+    PlannedObject,
+    TestnetPlan,
+    load_classes,
+    load_stack,
+    parse_classes,
+    parse_document,
+    plan_classes,
+    plan_testnet,
+)
+from mina_infra.plan.cluster import NAMESAKE
+from mina_infra.plan.localize import localize, localize_storage
 from mina_infra.spec import load_cluster
 from mina_infra.spec.hold import Held, with_held
 from mina_infra.spec.job_run import JobRun
+from mina_infra.spec.load import has_testnet
 
 PROJECT = "mina-infra"
 """Name of the Pulumi project, as in Pulumi.yaml; part of every URN, so it never changes."""
@@ -31,6 +42,7 @@ PROJECT = "mina-infra"
 TESTNET_KEY = f"{PROJECT}:testnet"
 CLUSTER_KEY = f"{PROJECT}:cluster"
 MONITORING_KEY = f"{PROJECT}:monitoring"
+STORAGE_KEY = f"{PROJECT}:storage"
 
 OfflineProvider = Callable[[], AbstractContextManager[int]]
 """Starts a Kubernetes provider of our own for the time of a run; yields its port."""
@@ -79,6 +91,25 @@ class EngineEnvironment:
             return plan_testnet(with_held(load_stack(self.stack_file), self.held), self.jobs)
         document = yaml.safe_load(self.stack_file.read_text())["config"][TESTNET_KEY]
         return plan_testnet(with_held(parse_document(document, base=self.project), self.held), self.jobs)
+
+    @cached_property
+    def classes(self) -> tuple[PlannedObject, ...]:
+        """The storage classes that the stack file declares for the whole cluster. Raises SpecError."""
+        if not self.embedded:
+            storage = load_classes(self.stack_file)
+            return plan_classes(storage, self.stack) if storage else ()
+        declared = read_config(self.stack_file).get(STORAGE_KEY)
+        return plan_classes(parse_classes(declared), self.stack) if declared else ()
+
+    @property
+    def has_testnet(self) -> bool:
+        """False for the stack of a cluster, which declares nothing but what its testnets share."""
+        return has_testnet(self.stack_file)
+
+    @property
+    def prefix(self) -> str:
+        """What the engine's names of the stack's objects begin with."""
+        return f"{self.plan.spec.name if self.has_testnet else NAMESAKE}-"
 
     def process_environment(self, **more: str) -> dict[str, str]:
         """The variables of a child process. An embedded stack takes nothing from the user's own Pulumi set-up."""
@@ -201,13 +232,20 @@ def _write_stack(source: Path, work_dir: Path, cluster: Mapping[str, str]) -> No
         raise EngineError(
             f"no stack file {source.name} in {source.parent}; known stacks: {known_stacks(source.parent)}"
         )
-    load_stack(source)
+    if has_testnet(source):
+        load_stack(source)
+    else:
+        load_classes(source)
     target = work_dir / source.name
     there = yaml.safe_load(target.read_text()) if target.exists() else None
     salt = {key: value for key, value in (there or {}).items() if key.startswith("encryption")}
     # Alert policies are for the real cluster; nobody is woken for a volume of this machine.
     config = {key: value for key, value in read_config(source).items() if key != MONITORING_KEY}
-    config = {**config, TESTNET_KEY: localize(config[TESTNET_KEY], source.parent), CLUSTER_KEY: dict(cluster)}
+    config = {**config, CLUSTER_KEY: dict(cluster)}
+    if TESTNET_KEY in config:
+        config[TESTNET_KEY] = localize(config[TESTNET_KEY], source.parent)
+    if config.get(STORAGE_KEY):
+        config[STORAGE_KEY] = localize_storage(config[STORAGE_KEY])
     if there != {**salt, "config": config}:
         _write(target, yaml.safe_dump({**salt, "config": config}, sort_keys=False))
 

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+from mina_infra.engine import cluster_stack
 from mina_infra.engine.environment import EngineEnvironment
 from mina_infra.engine.guard import way_for
 from mina_infra.engine.process import tethered
@@ -44,7 +45,9 @@ def pulumi(env: EngineEnvironment, arguments: Sequence[str], report: Report | No
     with ExitStack() as stack:
         if command in CHANGES_STATE:
             stack.enter_context(changing(env, report))
-        if command in _UP:
+        if command in _UP and not env.has_testnet:
+            stack.enter_context(adopting(bool(cluster_stack.look(env, report).adopt)))
+        elif command in _UP:
             situation = asyncio.run(before_up(env, report))
             _refuse_to_remove(env, situation)
             make_way(env, report, situation)

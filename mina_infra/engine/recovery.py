@@ -12,9 +12,11 @@ import asyncio
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mina_infra.cluster.api import CLAIM, PERSISTENT_VOLUME, ApiStatusError, KubeApi
+from mina_infra.engine import classes
+from mina_infra.engine.classes import refuse_for_testnet
 from mina_infra.engine.environment import EngineEnvironment
 from mina_infra.engine.existing import examine_existing
 from mina_infra.engine.guard import VolumesInDangerError, examine_volumes
@@ -80,11 +82,23 @@ async def look(env: EngineEnvironment, report: Report, allow: Sequence[str] = ()
         claims = await _claims_elsewhere(api, env, known)
         allow = (*allow, *patterns(os.environ.get(ALLOW, "")))
         await examine_existing(api, env.plan, live, allow)
+        declared = await _declared_classes(api, env, known)
+        await refuse_for_testnet(api, env, live)
     difference = compare(planned_keys(env.plan), known, live, env.plan.spec.name)
+    difference = replace(difference, adopt=tuple(sorted((*difference.adopt, *declared))))
     refuse_foreign(env, live, difference.foreign)
     verdict = examine_volumes(env.plan, known, {**live, **claims}, allow, moved(env, known))
     _tell(report, difference, verdict)
     return Situation(known, difference, verdict)
+
+
+async def _declared_classes(api: KubeApi, env: EngineEnvironment, known: Recorded) -> tuple[ObjectKey, ...]:
+    """Classes to adopt, of those that a testnet's stack declares for its cluster as well. Raises EngineError."""
+    if not env.classes:
+        return ()
+    there = await classes.read(api, users=True)
+    classes.refuse_for_cluster(env, there)
+    return classes.unrecorded(env, there, known)
 
 
 def refuse_another_record(env: EngineEnvironment, known: Recorded) -> None:

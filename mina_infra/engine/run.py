@@ -132,7 +132,7 @@ def destroy(env: EngineEnvironment, report: Report | None = None, *, exclude_pro
     with changing(env, report):
         situation = asyncio.run(before_destroy(env, exclude_protected=exclude_protected))
         more = {} if exclude_protected else {"destroy": ["--ignore-protect"]}
-        run = _Run(env, report, len(situation.recorded.objects), more)
+        run = EngineRun(env, report, len(situation.recorded.objects), more)
         if situation.recorded.resources:
             run.go(lambda stack, **common: stack.destroy(exclude_protected=exclude_protected or None, **common))
         swept = asyncio.run(sweep(env, report))
@@ -146,7 +146,7 @@ def refresh(env: EngineEnvironment, report: Report | None = None) -> RunResult:
     report = report or Silent()
     with changing(env, report):
         situation = asyncio.run(before_refresh(env))
-        run = _Run(env, report, len(situation.recorded.objects))
+        run = EngineRun(env, report, len(situation.recorded.objects))
         run.go(lambda stack, **common: stack.refresh(**common))
     return RunResult(run.progress.changes, run.seconds)
 
@@ -166,7 +166,7 @@ def make_way(env: EngineEnvironment, report: Report, situation: Situation) -> No
     if way.unprotect:
         unprotect(env, way.unprotect)
     if way.remove:
-        run = _Run(env, report, len(way.remove))
+        run = EngineRun(env, report, len(way.remove))
         with finishing(env, run):
             run.go(lambda stack, **common: stack.destroy(target=list(way.remove), target_dependents=True, **common))
 
@@ -187,7 +187,7 @@ def preview(
     situation = asyncio.run(look(env, report, allow))
     total = max(len(env.plan.objects()), len(situation.recorded.objects))
     # A flipped retainOnDelete is visible in no other way (docs/facts.md: pulumi/preview-digest).
-    run = _Run(env, report, total, {"preview": ["--show-sames"]})
+    run = EngineRun(env, report, total, {"preview": ["--show-sames"]})
     failure: MinaInfraError | None = None
     try:
         with guarded(), pausing(env, paused):
@@ -226,7 +226,7 @@ def _unfinished(env: EngineEnvironment) -> Path:
 
 
 @contextmanager
-def finishing(env: EngineEnvironment, run: _Run) -> Iterator[None]:
+def finishing(env: EngineEnvironment, run: EngineRun) -> Iterator[None]:
     """Leave a trace of this run unless its engine lives to write its state."""
     _unfinished(env).touch()
     try:
@@ -238,11 +238,11 @@ def finishing(env: EngineEnvironment, run: _Run) -> Iterator[None]:
     _unfinished(env).unlink(missing_ok=True)
 
 
-def _repeated(env: EngineEnvironment, report: Report, total: int, operation: Callable[..., Any]) -> _Run:
+def _repeated(env: EngineEnvironment, report: Report, total: int, operation: Callable[..., Any]) -> EngineRun:
     """The run that did it: one that failed only for the crowd before the namespace's quota is repeated twice."""
     for left in (2, 1, 0):
         # One node's failed Job must not keep the others' from being made.
-        run = _Run(env, report, total, {"up": ["--continue-on-error"]} if env.jobs else None)
+        run = EngineRun(env, report, total, {"up": ["--continue-on-error"]} if env.jobs else None)
         try:
             with finishing(env, run):
                 run.go(operation)
@@ -267,13 +267,13 @@ class _Stack(auto.Stack):
         return auto.UpdateSummary("update", datetime.now(UTC), "", {}, {}, "succeeded")
 
 
-class _Run:
+class EngineRun:
     """One command of the engine: its progress, and its failure in words."""
 
     def __init__(
         self, env: EngineEnvironment, report: Report, total: int, more: Mapping[str, Sequence[str]] | None = None
     ) -> None:
-        self.progress = Progress(total=total, prefix=f"{env.plan.spec.name}-")
+        self.progress = Progress(total=total, prefix=env.prefix)
         self.seconds = 0.0
         self._env = env
         self._report = report

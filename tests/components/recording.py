@@ -33,6 +33,9 @@ class Registration:
     version: str
     timeout: str
     """How long the engine waits for its creation: `300s`; empty for the provider's own time."""
+    retain_on_delete: bool = False
+    replace_on_changes: tuple[str, ...] = ()
+    delete_before_replace: bool = False
 
     @property
     def needs(self) -> set[str]:
@@ -82,6 +85,9 @@ class RecordingMonitor(pulumi_mocks.MockMonitor):
                     dependencies=tuple(sorted(request.dependencies)),
                     version=request.version,
                     timeout=request.customTimeouts.create,
+                    retain_on_delete=request.retainOnDelete,
+                    replace_on_changes=tuple(request.replaceOnChanges),
+                    delete_before_replace=request.deleteBeforeReplace,
                 )
             )
         return answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
@@ -13,12 +14,12 @@ from mina_infra.cluster.api import KubeApi, Manifest, kind_of
 from mina_infra.cluster.fanout import gather_bounded
 from mina_infra.local.control_plane import EmbeddedCluster, start, stop
 from mina_infra.local.tools import ensure_tools
-from mina_infra.plan import TestnetPlan, localize, parse_document, plan_testnet
+from mina_infra.plan import TestnetPlan, localize, parse_classes, parse_document, plan_classes, plan_testnet
 from tests.plan.testnets import ROOT, plan, plans, zoo
 from tests.storage.test_sources import SOURCES, document
 
 NAME = "accepted-test"
-TARGETS = {
+TARGETS: dict[str, dict[str, Any]] = {
     "gke-regional": {
         "provider": "gke",
         "region": "us-central1",
@@ -43,6 +44,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCluste
             stop(NAME)
 
 
+MORE = {
+    "gke": {"disk-encryption-kms-key": "projects/p/locations/l/keyRings/r/cryptoKeys/k", "labels": "team=infra"},
+    "eks": {"encrypted": "true", "tagSpecification_1": "team=infra"},
+    "aks": {"tags": "team=infra"},
+    "local": {},
+}
+FAST = {"iops": 5000, "throughput": 200}
+
+
 def localized(name: str) -> TestnetPlan:
     document = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text())["config"]["mina-infra:testnet"]
     return plan_testnet(parse_document(localize(document, ROOT), base=ROOT))
@@ -55,6 +65,19 @@ def on_provider(target: str) -> TestnetPlan:
         for identity in document["nodes"][0]["identities"]:
             identity.pop("address", None)
             identity.pop("ip", None)
+    return plan(document)
+
+
+def with_everything(target: str) -> TestnetPlan:
+    """Classes that the cluster declares, performance where the disks take it, parameters, and a keyset."""
+    where = {**TARGETS[target], "kubernetes": "1.36", "classParameters": MORE[TARGETS[target]["provider"]]}
+    document = zoo(target=where, volumes={"runtime-state": {"size": "8Gi", "type": "testnet-ssd"}})
+    for identity in document["nodes"][0]["identities"] if target == "eks" else ():
+        identity.pop("address", None)
+        identity.pop("ip", None)
+    if target in ("gke-hyperdisk", "eks"):
+        document["volumes"]["runtime-state"]["performance"] = FAST
+    document["nodes"][1]["keys"] = document["nodes"][2]["keys"] = {"secret": "producers"}
     return plan(document)
 
 
@@ -103,6 +126,33 @@ def test_a_stack_for_its_own_cloud_is_accepted(cluster: EmbeddedCluster, stack: 
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_role_is_accepted_for_every_provider(cluster: EmbeddedCluster, target: str) -> None:
     check(cluster, on_provider(target))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_parameters_performance_and_keysets_are_accepted_for_every_provider(
+    cluster: EmbeddedCluster, target: str
+) -> None:
+    planned = with_everything(target)
+    attributes = [each for each in planned.classes if each.manifest["kind"] == "VolumeAttributesClass"]
+    assert len(attributes) == (target in ("gke-hyperdisk", "eks"))
+    check(cluster, planned)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_classes_of_a_cluster_are_accepted_for_every_provider(cluster: EmbeddedCluster, target: str) -> None:
+    """Every type, retention and replication that the provider has, and a class under a fixed name."""
+    where = {**TARGETS[target], "kubernetes": "1.36", "classParameters": MORE[TARGETS[target]["provider"]]}
+    storage: dict[str, Any] = {"target": where, "fixed": {"testnet-ssd": {"type": "testnet-ssd"}}}
+    if target in ("gke-hyperdisk", "eks"):
+        storage["performances"] = [FAST]
+    manifests = [each.manifest for each in plan_classes(parse_classes(storage), "cluster")]
+
+    async def ask() -> list[str]:
+        async with cluster.api() as api:
+            return [said for each in manifests if (said := await _dry_run(api, each))]
+
+    assert len(manifests) > 4
+    assert asyncio.run(ask()) == []
 
 
 @pytest.mark.parametrize("source", SOURCES)
