@@ -38,7 +38,7 @@ class Said(list[str]):
 
 
 def repeated(failures: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr(run, "_Run", Run)
+    monkeypatch.setattr(run, "EngineRun", Run)
     Run.failures = failures
     nowhere = Path()
     env = EngineEnvironment(nowhere, nowhere, nowhere, "crowded", lock=folder / "run.lock")
