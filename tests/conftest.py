@@ -1,4 +1,4 @@
-"""What tests of several rooms share: one embedded cluster for the whole session, and no traffic but loopback."""
+"""What tests of several rooms share: one embedded cluster for the session, no traffic but loopback, no leftovers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,19 @@ from mina_infra.local.control_plane import EmbeddedCluster
 from mina_infra.local.paths import STATE_VARIABLE
 from mina_infra.local.tools import ensure_tools
 from mina_infra.local.world import start_world, stop_world
+from tests.watchdog import watched
 
 CLUSTER = "tests"
 
 # The engine's own switch: where the official Kubernetes provider is not installed, nobody tries to download it.
 os.environ["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_outlives_a_killed_pytest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """All clusters of tests have their state below pytest's own folder."""
+    with watched(tmp_path_factory.getbasetemp()):
+        yield
 
 
 @pytest.fixture(scope="session")
