@@ -137,6 +137,7 @@ def start(name: str, tools: Tools, report: Report, *, nodes: int = DEFAULT_COUNT
     paths = ClusterPaths(name)
     with _locked(paths, report):
         processes.end(kwokctl.orphans(paths), grace_seconds=0)
+        processes.bury(own_processes(paths))
         step, why = decide(observe(paths))
         if why:
             report(f"cluster {name}: {why}")

@@ -82,6 +82,28 @@ def is_alive(process: Process) -> bool:
     return status[_STARTED] == process.started and not dead
 
 
+def bury(processes: Iterable[Process]) -> list[Process]:
+    """Those that will live on. Waits for the others, which have been killed and do not know it yet.
+
+    `kill -9` returns at once; on a busy machine its victim is listed for many milliseconds more, with its command, its
+    sockets and its locks, and would pass for one that runs.
+    """
+    found = list(processes)
+    doomed = [process for process in found if _is_doomed(process)]
+    end(doomed, grace_seconds=0)
+    return [process for process in found if process not in doomed]
+
+
+def _is_doomed(process: Process) -> bool:
+    """Has it a SIGKILL pending? Only Linux tells."""
+    try:
+        lines = (_PROC / str(process.pid) / "status").read_text().splitlines()
+    except OSError:
+        return False
+    pending = (int(line.split()[1], 16) for line in lines if line.startswith(("SigPnd:", "ShdPnd:")))
+    return any(mask >> (signal.SIGKILL - 1) & 1 for mask in pending)
+
+
 def end(processes: Iterable[Process], *, grace_seconds: float = 5.0) -> None:
     """Ask the processes to stop, wait, then kill what is left. Returns when all are gone."""
     left = list(processes)

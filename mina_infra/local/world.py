@@ -43,7 +43,7 @@ def start_world(cluster: EmbeddedCluster) -> bool:
     Blocks until it serves (about a second). Raises ClusterError with the end of its log.
     """
     paths = cluster.paths
-    alive = world_processes(paths)
+    alive = processes.bury(world_processes(paths))
     wanted = _card(cluster.server)
     if len(alive) == 1 and _read_card(paths) == wanted | {"pid": alive[0].pid}:
         return False

@@ -123,6 +123,20 @@ def test_a_process_is_ended_and_one_that_does_not_listen_is_killed():
     assert child.returncode == -9
 
 
+def test_one_that_was_killed_and_does_not_know_it_yet_does_not_run(monkeypatch, tmp_path):
+    """On a busy machine the victim of `kill -9` stays listed; a world that passed for alive was not started again."""
+    for pid, pending in ((1, 1 << 8), (2, 1 << 14)):
+        (tmp_path / f"{pid}").mkdir()
+        (tmp_path / f"{pid}" / "status").write_text(f"Name:\tworld\nSigPnd:\t{0:016x}\nShdPnd:\t{pending:016x}\n")
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "cmdline").touch()
+    monkeypatch.setattr(processes, "_PROC", tmp_path)
+    assert processes.bury([Process(1, "killed"), Process(2, "asked to end"), Process(3, "gone")]) == [
+        Process(2, "asked to end"),
+        Process(3, "gone"),
+    ]
+
+
 def test_an_id_that_is_used_again_is_not_signalled():
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         processes.end([Process(child.pid, "what ran under this id before")])
