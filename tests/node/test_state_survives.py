@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from mina_infra.cluster.api import DEPLOYMENT, JOB, POD, Manifest
+from mina_infra.cluster.api import JOB, POD, Manifest
 from tests.node.testnet import NEXT_DAEMON, Testnet
 
 
@@ -49,19 +49,22 @@ def test_the_kubelet_is_killed(testnet: Testnet) -> None:
         assert ids[0] == ids[1], node
 
 
-def test_scaled_to_zero_and_back(testnet: Testnet) -> None:
-    claims, before, old = testnet.claims(), testnet.frontiers(), testnet.pods()["archive-1"]
+def test_paused_and_resumed(testnet: Testnet) -> None:
+    """Through the engine: a producer and a node with a database."""
+    claims, before, pods = testnet.claims(), testnet.frontiers(), testnet.pods()
+    old = {node: pods[node] for node in ("archive-1", "whale-1")}
+    testnet.up(paused=set(old))
+    testnet.until(POD, lambda now: not now.keys() & {pod["metadata"]["name"] for pod in old.values()})
+    still = {node: testnet.frontiers()[node] for node in old}
+    testnet.until_grown({node: frontier for node, frontier in before.items() if node not in old})
+    assert {node: testnet.frontiers()[node] for node in old} == still, "a paused node does nothing"
+    assert old.keys().isdisjoint(testnet.pods())
 
-    def scale(replicas: int) -> None:
-        patch = {"spec": {"replicas": replicas}}
-        testnet.ask(lambda api: api.patch(DEPLOYMENT, "archive-1", patch, testnet.name))
-
-    scale(0)
-    testnet.until(POD, lambda pods: old["metadata"]["name"] not in pods)
-    scale(1)
-    new = testnet.until_running({"archive-1": old})
+    testnet.up()
+    new = testnet.until_running(old)
     testnet.until_grown(before)
     assert testnet.claims() == claims
+    assert testnet.log(new["whale-1"], "mina").startswith(f"resumed chain {before['whale-1'].chain} at ")
     assert "database found" in testnet.log(new["archive-1"], "postgres")
 
 

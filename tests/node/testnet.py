@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Set
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -107,9 +107,9 @@ class Testnet:
         (self.project / f"Pulumi.{self.name}.yaml").write_text(yaml.safe_dump(config))
         return environment(self.cluster, self.project, self.name)
 
-    def up(self) -> None:
+    def up(self, paused: Set[str] = frozenset()) -> None:
         with self._telling_why():
-            run.up(self.env)
+            run.up(self.env, paused=paused)
 
     def destroy(self) -> None:
         run.destroy(self.env, exclude_protected=True)
