@@ -22,6 +22,9 @@ from mina_infra.local.control_plane import own_processes
 from mina_infra.local.world import world_processes
 from tests.world.survivors import PATIENCE_S, Network, at_least, engines, kill, kill_command_when, when
 
+EVICTIONS = 8
+"""Requests for evictions at once."""
+
 
 def wait(network: Network) -> int:
     """Nothing is done about it."""
@@ -60,13 +63,15 @@ def node_drained(network: Network) -> None:
     """As `kubectl drain` does it: no new pods, then evictions as fast as the disruption budgets let them go."""
 
     async def drain(api: KubeApi) -> None:
-        node = await _busiest(api, network)
+        node, few = await _busiest(api, network), asyncio.Semaphore(EVICTIONS)
         await api.patch(NODE, node, {"spec": {"unschedulable": True}})
-        pods = [pod["metadata"]["name"] for pod in await _pods_on(api, network, node)]
-        async with asyncio.timeout(PATIENCE_S):
-            await asyncio.gather(*(_evict(api, network.name, pod) for pod in pods))
-        assert await _pods_on(api, network, node) == []
-        await api.patch(NODE, node, {"spec": {"unschedulable": None}})
+        try:
+            pods = [pod["metadata"]["name"] for pod in await _pods_on(api, network, node)]
+            async with asyncio.timeout(PATIENCE_S):
+                await asyncio.gather(*(_evict(api, network.name, pod, few) for pod in pods))
+            assert await _pods_on(api, network, node) == []
+        finally:
+            await api.patch(NODE, node, {"spec": {"unschedulable": None}})
 
     network.ask(drain)
 
@@ -94,12 +99,13 @@ async def _busiest(api: KubeApi, network: Network) -> str:
     return max(sorted(set(pods)), key=pods.count)
 
 
-async def _evict(api: KubeApi, namespace: str, pod: str) -> None:
-    """Ask until the pod's budget allows it, and wait until it is gone."""
+async def _evict(api: KubeApi, namespace: str, pod: str, few: asyncio.Semaphore) -> None:
+    """Ask until the pod's budget allows it, and until it is gone."""
     body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}}
     while True:
         try:
-            await api.request("POST", POD.path(namespace, pod, "eviction"), body=body)
+            async with few:
+                await api.request("POST", POD.path(namespace, pod, "eviction"), body=body)
         except ApiStatusError as error:
             if error.code == 404:
                 return
@@ -153,7 +159,8 @@ def paused(network: Network) -> None:
     """No pods for a while, and then the document says nothing of it any more."""
     network.change(paused=True)
     network.up_again()
-    network.ask(lambda api: wait_until_running(api, network.name, network.names(DEPLOYMENT), Silent(), deadline_s=60))
+    nodes = network.names(DEPLOYMENT)
+    network.ask(lambda api: wait_until_running(api, network.name, nodes, Silent(), deadline_s=PATIENCE_S))
     pods = network.ask(lambda api: api.objects(POD, network.name, fields="status.phase=Running"))
     assert pods == []
     network.change(paused=False)

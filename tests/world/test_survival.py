@@ -28,7 +28,7 @@ def matrix(start, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest
             print(table(NODES, matrix.rows))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 @pytest.mark.filterwarnings("ignore:Error in event stream")  # pytest sets the filters of warnings anew for each test
 @pytest.mark.parametrize("case", MISHAPS, ids=lambda case: case.replace(",", "").replace(" ", "-"))
 def test_every_node_keeps_its_claim_its_marker_and_its_chain(matrix: Matrix, case: str) -> None:
