@@ -83,6 +83,14 @@ class Contents:
         return next((each for each in self.snapshot_contents if each["metadata"]["name"] == name), None)
 
 
+def moved_from(volume: Manifest) -> str:
+    """Namespace and name of the claim whose data `migrate` moved away from this volume; empty for any other volume."""
+    metadata = volume["metadata"]
+    if labels.MOVED not in (metadata.get("labels") or {}):
+        return ""
+    return str((metadata.get("annotations") or {}).get(labels.MOVED_FROM, ""))
+
+
 def claims_of_pod(namespace: str, pod: Manifest) -> set[Claim]:
     """The claims that a pod's spec mounts."""
     sources = (each.get("persistentVolumeClaim") for each in pod.get("volumes") or ())

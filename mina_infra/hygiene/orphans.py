@@ -10,7 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from mina_infra.hygiene.contents import Claim, Contents, Manifest, claims_of_pod, gib_of, is_labelled, is_ours
+from mina_infra.hygiene.contents import (
+    Claim,
+    Contents,
+    Manifest,
+    claims_of_pod,
+    gib_of,
+    is_labelled,
+    is_ours,
+    moved_from,
+)
+from mina_infra.persistence.objects import is_bound
 from mina_infra.plan import TestnetPlan
 
 
@@ -100,7 +110,9 @@ def _volumes(contents: Contents, known: Owners) -> Iterator[Orphan]:
         gib = gib_of(volume["spec"]["capacity"]["storage"])
         row = Orphan("volume", name, gib, contents.usd(volume, gib, known.regions), "", manifest=volume)
         of = f"{phase}, of {namespace}/{reference.get('name')}" if reference else f"{phase}, of no claim"
-        if (namespace, reference.get("name", "")) in known.claims:
+        if (moved := moved_from(volume)) and namespace in known.testnets:
+            yield _left_by_migrate(row, moved, contents)
+        elif (namespace, reference.get("name", "")) in known.claims:
             yield replace(row, sure=False, reason=f"{of}, which a stack of this project plans")
         elif namespace in known.testnets:
             yield replace(row, reason=f"{of}, which no stack plans")
@@ -108,3 +120,13 @@ def _volumes(contents: Contents, known: Owners) -> Iterator[Orphan]:
             yield replace(row, sure=False, reason=f"{of}; no stack of this project knows it")
         else:
             yield replace(row, reason=f"{of}; the namespace is gone")
+
+
+def _left_by_migrate(row: Orphan, claim: str, contents: Contents) -> Orphan:
+    """The last copy of a claim's data is never surely an orphan."""
+    namespace, _, name = claim.partition("/")
+    for each in contents.claims:
+        metadata, has = each["metadata"], each["spec"].get("volumeName")
+        if (metadata["namespace"], metadata["name"]) == (namespace, name) and is_bound(each) and has != row.name:
+            return replace(row, reason=f"left by `migrate`: the data of {claim} is on {has} now")
+    return replace(row, sure=False, reason=f"left by `migrate`, and {claim} has no other volume yet")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from mina_infra.hygiene.contents import Claim, Contents, claims_of_pod, gib_of, is_our_snapshot, is_ours
+from mina_infra.hygiene.contents import Claim, Contents, claims_of_pod, gib_of, is_our_snapshot, is_ours, moved_from
 from mina_infra.spec import Provider
 from mina_infra.storage.prices import SNAPSHOT, dated, usd_a_month
 from mina_infra.storage.products import product_of
@@ -33,6 +33,8 @@ class State(StrEnum):
     """Its claim is there and nothing mounts it."""
     RELEASED = "released"
     """No claim holds it."""
+    MOVED = "moved"
+    """No claim holds it, because `migrate` moved its data to another one."""
     SNAPSHOT = "snapshot"
     """A snapshot: at most so much, since what it holds is billed and not the size of its volume."""
     PENDING = "pending"
@@ -148,7 +150,7 @@ def _released(contents: Contents) -> Iterator[_Disk]:
         if is_ours(volume, contents):
             namespace = (volume["spec"].get("claimRef") or {}).get("namespace") or NOBODY
             gib = gib_of(volume["spec"]["capacity"]["storage"])
-            yield _disk(contents, namespace, State.RELEASED, volume, gib)
+            yield _disk(contents, namespace, State.MOVED if moved_from(volume) else State.RELEASED, volume, gib)
 
 
 def _snapshots(contents: Contents) -> Iterator[_Disk]:

@@ -12,6 +12,7 @@ from mina_infra.errors import MinaInfraError
 from mina_infra.hygiene import disks
 from mina_infra.hygiene.contents import Contents
 from mina_infra.hygiene.orphans import Orphan, Owners, judge, owners
+from mina_infra.plan import labels
 from tests.plan.testnets import plan, zoo
 
 OURS = {"app.kubernetes.io/managed-by": "mina-infra"}
@@ -104,6 +105,32 @@ def test_a_volume_that_waits_for_its_planned_claim_is_not_deleted() -> None:
     (found,) = look(volumes=(volume("pv", "Released", "zoo/whale-1-runtime-state-e1"),))
     assert not found.sure
     assert "which a stack of this project plans" in found.reason
+
+
+def moved(name: str = "pv-old", claimed: str = "zoo/whale-1-runtime-state-e1") -> dict[str, Any]:
+    """A volume whose data `migrate` moved away."""
+    left = volume(name, "Released", claimed)
+    left["metadata"] |= {"labels": {**OURS, labels.MOVED: labels.DONE}, "annotations": {labels.MOVED_FROM: claimed}}
+    return left
+
+
+def test_rule_34_a_volume_that_migrate_left_is_told_as_such() -> None:
+    again = claim("whale-1-runtime-state-e1")
+    again["spec"]["volumeName"], again["status"] = "pv-new", {"phase": "Bound"}
+    (found,) = look(volumes=(moved(),), claims=(again,))
+    assert found.sure
+    assert found.reason == "left by `migrate`: the data of zoo/whale-1-runtime-state-e1 is on pv-new now"
+    assert found.usd == pytest.approx(1.70)
+
+
+@pytest.mark.parametrize(("bound", "phase"), [(None, "Pending"), ("pv-old", "Bound"), ("pv-new", "Pending")])
+def test_rule_34_the_last_copy_of_a_claims_data_is_never_surely_an_orphan(bound: str | None, phase: str) -> None:
+    again = claim("whale-1-runtime-state-e1")
+    again["spec"]["volumeName"], again["status"] = bound, {"phase": phase}
+    for claims in ((), (again,)):
+        (found,) = look(volumes=(moved(),), claims=claims)
+        assert not found.sure
+        assert "has no other volume yet" in found.reason
 
 
 def disk(name: str, cluster: str | None = "qa", claimed: str = "whale-1-runtime-state-e1", **more: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 
 from mina_infra.hygiene.contents import Contents
 from mina_infra.hygiene.spending import NOBODY, Spending, State, spending
-from tests.hygiene.test_orphans import CLASS, NAMESPACES, claim, volume
+from tests.hygiene.test_orphans import CLASS, NAMESPACES, claim, moved, volume
 
 MACHINE = {"metadata": {"name": "m", "labels": {"topology.kubernetes.io/region": "us-central1"}}}
 
@@ -49,6 +49,11 @@ def test_rule_30_running_paused_kept_pending_and_released_are_told_apart() -> No
         ("zoo", State.PENDING, 1, 10, 0),
     ]
     assert found.prices_of == "2026-08-20"
+
+
+def test_what_migrate_left_is_paid_for_until_it_is_deleted() -> None:
+    (row,) = spent(volumes=(moved(),)).rows
+    assert (row.testnet, row.state, row.usd) == ("zoo", State.MOVED, pytest.approx(1.70))
 
 
 def test_a_pods_claim_runs_whoever_made_the_pod() -> None:
