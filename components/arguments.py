@@ -127,6 +127,8 @@ class VolumeArgs(TypedDict):
     """PersistentVolume to bind instead of having one made; for one node only."""
     from_snapshot: NotRequired[str]
     """VolumeSnapshot that a new volume starts with; for one node only."""
+    from_claim: NotRequired[str]
+    """Claim of this testnet that a new volume starts as a clone of."""
 
 
 class SnapshotsArgs(TypedDict):

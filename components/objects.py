@@ -97,12 +97,19 @@ class PlannedComponent(pulumi.ComponentResource):
                     retain_on_delete=each.retain or None,
                     replace_on_changes=list(each.replaced_on) or None,
                     delete_before_replace=bool(each.replaced_on) or None,
-                    ignore_changes=["spec"] if each.kept else None,
+                    ignore_changes=_ignored(each),
                     depends_on=after,
                     custom_timeouts=_timeouts(each.timeout_s),
                     version=version("pulumi_kubernetes"),
                 ),
             )
+
+
+def _ignored(planned: PlannedObject) -> list[str] | None:
+    """What no update touches: all of a kept volume, and what any volume started with, which means nothing later."""
+    if planned.kept:
+        return ["spec"]
+    return ["spec.dataSource"] if planned.manifest["kind"] == "PersistentVolumeClaim" else None
 
 
 def _timeouts(seconds: int) -> pulumi.CustomTimeouts | None:

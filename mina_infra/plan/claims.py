@@ -56,6 +56,8 @@ def _claim(spec: TestnetSpec, key: str, name: str, volume: Volume, node: Node | 
     after: tuple[str, ...] = (names.NAMESPACE_KEY, names.QUOTA_KEY)
     if volume.from_snapshot:
         manifest["spec"]["dataSource"] = _snapshot(volume.from_snapshot)
+    if volume.from_claim:
+        manifest["spec"]["dataSource"] = {"kind": "PersistentVolumeClaim", "name": volume.from_claim}
     if volume.volume_name:
         manifest["spec"]["volumeName"] = volume.volume_name
     if volume.of_own_class:

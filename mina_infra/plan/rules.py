@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from mina_infra.plan import key_rules, names, nodes
+from mina_infra.plan import clones, key_rules, names, nodes
 from mina_infra.plan.services import is_ip, public_ip
 from mina_infra.spec import Issue, Provider, TestnetSpec
 from mina_infra.storage import existing
@@ -24,6 +24,7 @@ def check(spec: TestnetSpec) -> Iterator[Issue]:
     yield from _addresses(spec)
     yield from _claims(spec)
     yield from key_rules.check(spec)
+    yield from clones.check(spec)
 
 
 def _networks(spec: TestnetSpec) -> Iterator[Issue]:

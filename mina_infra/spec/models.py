@@ -93,7 +93,9 @@ class VolumeOverride(_Model):
     """PersistentVolume to bind instead of having one made; for one node only."""
     from_snapshot: ExistingName | None = None
     """VolumeSnapshot of the testnet's namespace that a new volume starts with; for one node, and one that has no such
-    volume yet. It stays in the document as long as the volume lives."""
+    volume yet. Once it has one, this may leave the document, but not change."""
+    from_claim: ExistingName | None = None
+    """Claim of this testnet that a new volume starts as a clone of; of the same type, in one zone, and no smaller."""
 
 
 class Keys(_Model):

@@ -39,6 +39,7 @@ class Need:
     existing_volume: str | None = None
     performance: Performance | None = None
     from_snapshot: str | None = None
+    from_claim: str | None = None
 
     @property
     def shared(self) -> bool:
@@ -107,6 +108,7 @@ def need(spec: TestnetSpec, kind: VolumeKind, group: NodeGroup | None = None, no
         exists.existing_volume,
         _first(said, "performance", None),
         _first(said, "from_snapshot", None),
+        _first(said, "from_claim", None),
     )
 
 

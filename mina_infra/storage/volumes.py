@@ -33,6 +33,7 @@ class Volume:
     existing_claim: str | None = None
     attributes: AttributesClass | None = None
     from_snapshot: str | None = None
+    from_claim: str | None = None
 
     @property
     def of_own_class(self) -> bool:
@@ -158,7 +159,9 @@ class Volumes:
     def _as_kept(volume: Volume) -> Volume:
         """Never bound to nor made from what exists: that is this era's."""
         own = volume.class_name or volume.storage_class.name
-        return replace(volume, class_name=own, volume_name=None, existing_claim=None, from_snapshot=None)
+        return replace(
+            volume, class_name=own, volume_name=None, existing_claim=None, from_snapshot=None, from_claim=None
+        )
 
     def _own(self, group: NodeGroup, node: str | None) -> tuple[Volume, ...]:
         return tuple(self._volume(need(self._spec, kind, group, node)) for kind in claimed_kinds(group))
@@ -186,6 +189,7 @@ class Volumes:
             existing_claim=wanted.existing_claim,
             attributes=self._attributes(wanted, chosen),
             from_snapshot=wanted.from_snapshot,
+            from_claim=wanted.from_claim,
         )
 
     def _attributes(self, wanted: Need, chosen: StorageClass) -> AttributesClass | None:

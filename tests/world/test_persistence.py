@@ -108,6 +108,10 @@ def test_a_stopped_node_says_its_last_word_in_its_snapshot_and_another_node_goes
     assert network.up() == 0
     assert heights(network)["plain-2-runtime-state-e1"] >= held_height
     assert network.up_again().get("update", 0) == 0
+    del plain["overrides"]
+    network.change(nodes=groups)
+    assert network.up_again().get("replace", 0) == 0, "what it started with may leave the document"
+    assert heights(network)["plain-2-runtime-state-e1"] >= held_height
 
 
 def test_a_destroyed_testnet_leaves_neither_snapshots_nor_classes(network):
