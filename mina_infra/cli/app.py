@@ -20,6 +20,7 @@ from mina_infra.cli import (
     operate,
     orphans,
     rebind,
+    recover,
     snapshots,
 )
 from mina_infra.errors import ClusterError, MinaInfraError
@@ -46,6 +47,7 @@ app.command(operate.publish)
 app.command(operate.post_deploy)
 app.command(lifecycle.pause)
 app.command(lifecycle.resume)
+app.command(recover.recover)
 app.command(rebind.volumes)
 app.command(rebind.rebind)
 app.command(jobs.check_state)

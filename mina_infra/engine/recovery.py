@@ -111,6 +111,28 @@ def refuse_another_record(env: EngineEnvironment, known: Recorded) -> None:
         )
 
 
+def is_of_another(env: EngineEnvironment, known: Recorded) -> str | None:
+    """Whose record it is, if not this stack's: another name in it, or nothing of this testnet's namespace."""
+    stacks = sorted(known.stacks - {env.stack})
+    if stacks:
+        return f"stack '{stacks[0]}'"
+    namespaces = {key.name for key in known.objects if key.kind == "Namespace"}
+    if namespaces and env.plan.spec.namespace not in namespaces:
+        return f"testnet '{min(namespaces)}'"
+    return None
+
+
+def refuse_another_testnet(env: EngineEnvironment, known: Recorded) -> None:
+    """Raise EngineError when what is on record is not the document's testnet: a destroy would take that one away."""
+    refuse_another_record(env, known)
+    if another := is_of_another(env, known):
+        raise EngineError(
+            f"the engine's record of stack '{env.stack}' is that of {another}, the document's name is "
+            f"'{env.plan.spec.name}'; nothing was changed. Write the name that it was deployed with, or, if it is the "
+            f"record that is wrong, run `mina-infra recover -s {env.stack}`."
+        )
+
+
 def moved(env: EngineEnvironment, known: Recorded) -> tuple[str, str] | None:
     """The cluster's identifier on record and in the stack file, where they differ: the engine then replaces it all."""
     if known.cluster is None or known.cluster == env.identifier:
@@ -129,7 +151,9 @@ async def before_refresh(env: EngineEnvironment) -> Situation:
     """Only look whether the cluster is there. Raises ClusterError."""
     async with KubeApi.from_kubeconfig(env.kubeconfig, env.context) as api:
         await examine(api, env)
-    return Situation(recorded(env), Comparison())
+    known = recorded(env)
+    refuse_another_record(env, known)
+    return Situation(known, Comparison())
 
 
 async def examine(api: KubeApi, env: EngineEnvironment) -> Live:
@@ -232,6 +256,7 @@ async def before_destroy(env: EngineEnvironment, *, exclude_protected: bool) -> 
     async with KubeApi.from_kubeconfig(env.kubeconfig, env.context) as api:
         live = await examine(api, env)
         known = recorded(env)
+        refuse_another_testnet(env, known)
         difference = compare(planned_keys(env.plan), known, live, env.plan.spec.name)
         kept = set(known.protected) | _planned_protected(env) & set(difference.adopt)
         _refuse_unprotected(env, known, live)

@@ -96,12 +96,13 @@ def up(
     *,
     allow: Sequence[str] = (),
     paused: Set[str] = frozenset(),
+    refresh: bool = False,
 ) -> UpResult:
     """Make the cluster what the stack file says. Raises SpecError, ClusterError or EngineError.
 
     Refuses to lose a volume whose claim no pattern of `allow` names (docs/facts.md: rule/23). `paused`: nodes that this
     run stops beyond those that the document stops; `spec.pause.ALL` for every one. The next run without it starts them
-    again. Does not wait for pods: see `mina_infra.engine.settle`.
+    again. `refresh`: trust no word of the record. Does not wait for pods: see `mina_infra.engine.settle`.
     """
     report = report or Silent()
     with changing(env, report), holding(env), pausing(env, paused), checking(env):
@@ -110,7 +111,7 @@ def up(
         hold(env, report)
         total = max(len(env.plan.objects()), len(situation.recorded.objects))
         # What a killed engine changed and did not record looks unchanged to the next one, which would leave it so.
-        refresh = situation.refresh or _unfinished(env).exists()
+        refresh = refresh or situation.refresh or _unfinished(env).exists()
         total += len(situation.recorded.objects) if refresh else 0
         with guarded(), adopting(situation.adopt):
             run = _repeated(env, report, total, lambda stack, **common: stack.up(refresh=refresh or None, **common))

@@ -89,6 +89,29 @@ def recorded(env: EngineEnvironment) -> Recorded:
     return parse_deployment(state["checkpoint"].get("latest") or {})
 
 
+def readable_record(env: EngineEnvironment) -> tuple[Recorded, str]:
+    """What can be read of a record that may be lost or torn, and in words where it comes from. Changes nothing."""
+    if env.backend is None:
+        known = recorded(env)
+        return known, "in your backend" if known.resources else "none in your backend"
+    file = state_file(env)
+    if not file.exists():
+        return Recorded(), "lost: there is no state file"
+    if _is_checkpoint(file):
+        return recorded(env), "a whole state file"
+    copy = next(filter(_is_checkpoint, _copies(env)), None)
+    if copy is None:
+        return Recorded(), "torn, and no copy of it can be read"
+    state = json.loads(copy.read_text())
+    return parse_deployment(state["checkpoint"].get("latest") or {}), f"torn; the newest readable copy is {copy.name}"
+
+
+def put_aside(file: Path, why: str) -> Path:
+    """Rename a state file that is not to be used, and keep it beside."""
+    kept = file.with_name(f"{file.name}.{why}-{int(time.time())}")
+    return file.rename(kept)
+
+
 def parse_deployment(deployment: Mapping[str, Any]) -> Recorded:
     """The Kubernetes objects of a deployment, as in a checkpoint or in `pulumi stack export`."""
     resources = [each for each in deployment.get("resources") or [] if not each.get("delete")]
@@ -191,8 +214,7 @@ def _restore_state(env: EngineEnvironment, report: Report) -> None:
     file = state_file(env)
     if not file.exists() or _is_checkpoint(file):
         return
-    broken = file.with_name(f"{file.name}.broken-{int(time.time())}")
-    file.rename(broken)
+    broken = put_aside(file, "broken")
     copy = next(filter(_is_checkpoint, _copies(env)), None)
     if copy is not None:
         file.write_bytes(copy.read_bytes())

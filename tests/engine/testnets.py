@@ -27,7 +27,7 @@ RUNTIME_CONFIG = {
 R = TypeVar("R")
 
 
-def document(name: str, **changes: Any) -> dict[str, Any]:
+def document(name: str, /, **changes: Any) -> dict[str, Any]:
     """A testnet of six nodes."""
     return {
         "name": name,
