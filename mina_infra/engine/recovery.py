@@ -340,13 +340,24 @@ async def sweep(env: EngineEnvironment, report: Report) -> int:
 def condemned(env: EngineEnvironment, live: Live, known: Recorded) -> tuple[ObjectKey, ...]:
     """What a sweep deletes: ours by label, not on record, not protected by the plan. Pure."""
     name = env.plan.spec.name
-    kept = set(known.objects) | (_planned_protected(env) & set(live))
+    kept = set(known.objects) | (_planned_protected(env) & set(live)) | _unplanned_claims(env, live)
     ours = {key for key, each in live.items() if each.testnet == name and not each.leaving} - kept
     namespace = ObjectKey("", "Namespace", "", name)
     if any(key.namespace == name for key in kept):
         return tuple(sorted(ours - {namespace}))
     # A namespace takes everything in it along; only what is outside is deleted one by one.
     return tuple(sorted(key for key in ours if not (key.namespace and namespace in ours)))
+
+
+def _unplanned_claims(env: EngineEnvironment, live: Live) -> set[ObjectKey]:
+    """Claims that a sweep leaves though no plan and no record has them: those that the document's nodes mount, and,
+    where volumes are kept, all of them. `mina-infra orphans` shows what nobody needs."""
+    objects = env.plan.objects()
+    pods = [each.manifest.get("spec", {}).get("template", {}).get("spec", {}) for each in objects]
+    mounts = [mount.get("persistentVolumeClaim") or {} for pod in pods for mount in pod.get("volumes", ())]
+    mounted, keeps = {mount.get("claimName") for mount in mounts}, any(each.protect for each in objects)
+    claims = {key for key in live if key.kind == CLAIM.kind} - {ObjectKey.of(each.manifest) for each in objects}
+    return {key for key in claims if keeps or key.name in mounted}
 
 
 async def _delete(api: KubeApi, key: ObjectKey) -> None:

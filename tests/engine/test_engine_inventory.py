@@ -76,6 +76,28 @@ def test_a_sweep_takes_only_what_is_ours_unrecorded_and_unprotected(
     assert not (NAMESPACE in doomed and kept_inside), "a namespace takes everything in it along"
 
 
+def test_a_sweep_leaves_a_mounted_claim_and_in_a_kept_testnet_every_unplanned_one() -> None:
+    """Both may hold what nobody else has: an old era's state, a claim taken over from another node."""
+    old, loose = (ObjectKey("", "PersistentVolumeClaim", "qa", name) for name in ("old-e1", "loose"))
+    live = {key: LiveObject("a", "qa", "x") for key in (old, loose)}
+    pod = {"volumes": [{"persistentVolumeClaim": {"claimName": "old-e1"}}, {"configMap": {}}]}
+    metadata = {"namespace": "qa", "name": "whale-1"}
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata,
+        "spec": {"template": {"spec": pod}},
+    }
+
+    def doomed(protect: bool) -> set[ObjectKey]:
+        objects = [SimpleNamespace(manifest=deployment, protect=protect)]
+        plan = SimpleNamespace(spec=SimpleNamespace(name="qa"), objects=lambda: objects)
+        return set(condemned(cast(EngineEnvironment, SimpleNamespace(plan=plan)), live, Recorded()))
+
+    assert doomed(protect=False) == {loose}
+    assert doomed(protect=True) == set()
+
+
 def environment(protected: set[ObjectKey]) -> EngineEnvironment:
     """An environment whose plan protects these keys."""
     objects = [
@@ -113,18 +135,22 @@ def test_the_owner_of_a_foreign_object_is_named() -> None:
 def test_a_record_is_read_from_a_deployment() -> None:
     def resource(kind: str, **more: Any) -> dict[str, Any]:
         outputs = {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "w", "namespace": "qa", "uid": "u"}}
-        return {"type": f"kubernetes:apps/v1:{kind}", "custom": True, "outputs": outputs, **more}
+        return {"type": f"kubernetes:apps/v1:{kind}", "urn": urn, "custom": True, "outputs": outputs, **more}
 
+    urn = "urn:pulumi:qa::mina-infra::kubernetes:apps/v1:Deployment::qa-w"
+    stack, provider = "urn:pulumi:qa::mina-infra::pulumi:pulumi:Stack::qa", "pulumi:providers:kubernetes"
     known = parse_deployment(
         {
             "resources": [
-                {"type": "pulumi:pulumi:Stack"},
-                {"type": "pulumi:providers:kubernetes", "custom": True, "outputs": {}},
+                {"type": "pulumi:pulumi:Stack", "urn": stack},
+                {"type": provider, "urn": urn, "custom": True, "inputs": {"clusterIdentifier": "here"}},
                 resource("Deployment", protect=True),
                 resource("StatefulSet", delete=True),
             ]
         }
     )
-    assert known.objects == {ObjectKey("apps", "Deployment", "qa", "w"): RecordedObject("u", True)}
-    assert known.resources == 3
+    ((key, found),) = known.objects.items()
+    assert key == ObjectKey("apps", "Deployment", "qa", "w")
+    assert (found.uid, found.protect, found.urn, found.manifest["kind"]) == ("u", True, urn, "Deployment")
+    assert (known.resources, known.stacks, known.cluster) == (3, {"qa"}, "here")
     assert parse_deployment({}) == Recorded()
