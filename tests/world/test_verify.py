@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import yaml
 
 from mina_infra.cluster.api import CLAIM, DEPLOYMENT, NAMESPACE, POD, ApiStatusError, KubeApi
 from mina_infra.cluster.cluster import KubeCluster
@@ -26,8 +27,10 @@ from mina_infra.local.paths import checkout
 from mina_infra.local.tools import ensure_tools
 from mina_infra.local.world import start_world
 from mina_infra.outputs import OutputsDocument
-from mina_infra.plan import TestnetPlan, load_stack, plan_testnet
+from mina_infra.plan import TestnetPlan, parse_document, plan_testnet
+from mina_infra.plan.localize import localize
 from mina_infra.publish.folder import publish
+from tests.world.survivors import SLOT_MS
 
 R = TypeVar("R")
 NAME = "guardian-test"
@@ -66,7 +69,10 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         cluster = start(NAME, ensure_tools(print), print)
         try:
             start_world(cluster)
-            plan = plan_testnet(load_stack(checkout() / "Pulumi.local.yaml"))
+            config = yaml.safe_load((checkout() / "Pulumi.local.yaml").read_text())["config"]
+            # Short slots, because production is judged by twenty of them.
+            document = localize(config["mina-infra:testnet"], checkout(), SLOT_MS)
+            plan = plan_testnet(parse_document(document, checkout()))
             here = Deployed(cluster, plan.outputs)
             here.with_api(lambda api: apply_all(api, plan))
             yield here
