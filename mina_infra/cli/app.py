@@ -9,6 +9,7 @@ from rich.console import Console
 
 from mina_infra import __version__
 from mina_infra.cli import (
+    bench_storage,
     clone,
     cost,
     deploy,
@@ -52,6 +53,7 @@ app.command(rebind.volumes)
 app.command(rebind.rebind)
 app.command(jobs.check_state)
 app.command(clone.clone)
+app.command(bench_storage.bench_storage)
 app.command(hygiene.renew)
 app.command(hygiene.expire)
 app.command(orphans.orphans)

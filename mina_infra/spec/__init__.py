@@ -2,6 +2,7 @@
 
 from mina_infra.spec.errors import Issue, SpecError
 from mina_infra.spec.load import (
+    load_benchmark,
     load_cluster,
     load_monitoring,
     load_stack_spec,
@@ -19,6 +20,7 @@ from mina_infra.spec.target import Provider, Retention
 
 __all__ = [
     "ROLES", "VOLUMES", "AccessMode", "ClusterStorage", "DiskType", "Issue", "Monitoring", "NodeGroup", "Provider",
-    "Retention", "Role", "SpecError", "TestnetSpec", "VolumeKind", "load_cluster", "load_monitoring", "load_stack_spec",
+    "Retention", "Role", "SpecError", "TestnetSpec", "VolumeKind", "load_benchmark",
+    "load_cluster", "load_monitoring", "load_stack_spec",
     "load_storage", "parse", "parse_cluster", "parse_monitoring", "parse_storage",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from mina_infra.spec import job_scripts, rules, runtime_config
+from mina_infra.spec.benchmark import Benchmark
 from mina_infra.spec.errors import Issue, SpecError
 from mina_infra.spec.explain import issues_of, not_plain
 from mina_infra.spec.models import ClusterConfig, TestnetSpec
@@ -22,8 +23,11 @@ StorageRule = Callable[[ClusterStorage], Iterable[Issue]]
 TESTNET_KEY = "mina-infra:testnet"
 CLUSTER_KEY = "mina-infra:cluster"
 MONITORING_KEY = "mina-infra:monitoring"
+BENCHMARK_KEY = "mina-infra:benchmark"
 STORAGE_KEY = "mina-infra:storage"
-PARTS: Mapping[str, type[BaseModel]] = {CLUSTER_KEY: ClusterConfig, MONITORING_KEY: Monitoring}
+PARTS: Mapping[str, type[BaseModel]] = {
+    CLUSTER_KEY: ClusterConfig, MONITORING_KEY: Monitoring, BENCHMARK_KEY: Benchmark,
+}  # fmt: skip
 """What a stack file may say beside its testnet."""
 
 M = TypeVar("M", bound=BaseModel)
@@ -85,6 +89,11 @@ def has_testnet(file: FilePath) -> bool:
     data, _ = read_yaml(file)
     config = data.get("config") if isinstance(data, Mapping) else None
     return not isinstance(config, Mapping) or TESTNET_KEY in config or STORAGE_KEY not in config
+
+
+def load_benchmark(file: FilePath) -> Benchmark:
+    """What a stack file wants to be measured; the defaults where it says nothing. Raises SpecError."""
+    return _load_part(file, Benchmark, BENCHMARK_KEY)
 
 
 def _load_part(file: FilePath, model: type[M], key: str) -> M:

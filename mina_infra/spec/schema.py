@@ -13,7 +13,8 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from mina_infra.outputs import OutputsDocument
-from mina_infra.spec.load import CLUSTER_KEY, MONITORING_KEY, STORAGE_KEY, TESTNET_KEY
+from mina_infra.spec.benchmark import Benchmark
+from mina_infra.spec.load import BENCHMARK_KEY, CLUSTER_KEY, MONITORING_KEY, STORAGE_KEY, TESTNET_KEY
 from mina_infra.spec.models import ClusterConfig, TestnetSpec
 from mina_infra.spec.monitoring import Monitoring
 from mina_infra.spec.storage import ClusterStorage
@@ -24,7 +25,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "schema"
 
 def stack_schema() -> dict[str, Any]:
     """The schema of `Pulumi.<stack>.yaml`: our keys exactly, whatever else Pulumi and other programs keep there."""
-    models = (TestnetSpec, ClusterConfig, Monitoring, ClusterStorage)
+    models = (TestnetSpec, ClusterConfig, Monitoring, ClusterStorage, Benchmark)
     references, definitions = models_json_schema([(model, "validation") for model in models])
     return {
         "$schema": DIALECT,
@@ -44,6 +45,7 @@ def stack_schema() -> dict[str, Any]:
                         **references[(ClusterStorage, "validation")],
                         "description": "Classes of the cluster.",
                     },
+                    BENCHMARK_KEY: {**references[(Benchmark, "validation")], "description": "Disks to measure."},
                     MONITORING_KEY: {**references[(Monitoring, "validation")], "description": "Alerts of the cluster."},
                 },
             }

@@ -1,0 +1,1 @@
+"""How fast a provider's disks are for what a Mina node does with them, and what that costs."""
