@@ -16,7 +16,7 @@ from typing import Any
 
 from mina_infra.cluster.api import CLAIM, PERSISTENT_VOLUME, ApiStatusError, KubeApi
 from mina_infra.errors import ClusterError, MinaInfraError
-from mina_infra.persistence.volumes import OF_CLAIM, Contents, Saved, claim_of, planned_claims, since
+from mina_infra.persistence.volumes import OF_CLAIM, Contents, Saved, claim_of, handle_of, planned_claims, since
 from mina_infra.plan import TestnetPlan, labels
 from mina_infra.storage.matching import capacity_gib, mismatch, requested_gib
 
@@ -74,7 +74,7 @@ def plan_rebind(
     _refuse_foreign(plan, seen)
     choices, there = dict(chosen or {}), {volume["metadata"]["name"]: volume for volume in seen.volumes}
     made = {each.manifest["metadata"]["name"]: each for each in saved if each.manifest["metadata"]["name"] not in there}
-    _refuse_double(there.values(), made.values())
+    _refuse_double(there.values(), made.values(), seen.others)
     pairs, missing = [], []
     passed_over = list(_not_planned(plan, seen))
     for name, manifest in planned_claims(plan).items():
@@ -176,16 +176,16 @@ def _refuse_foreign(plan: TestnetPlan, seen: Contents) -> None:
         )
 
 
-def _refuse_double(there: Iterable[Manifest], made: Iterable[Saved]) -> None:
-    """One disk in two PersistentVolumes could be attached twice."""
-    handles = {(each["spec"].get("csi") or {}).get("volumeHandle"): each["metadata"]["name"] for each in there}
+def _refuse_double(there: Iterable[Manifest], made: Iterable[Saved], others: Mapping[str, str]) -> None:
+    """One disk in two PersistentVolumes could be attached twice; a name that is taken is another's volume."""
+    taken = {handle: str(each["metadata"]["name"]) for each in there if (handle := handle_of(each))} | dict(others)
     for each in made:
-        handle = (each.manifest["spec"].get("csi") or {}).get("volumeHandle")
-        if handle and handle in handles:
-            raise RebindRefusedError(
-                f"disk '{handle}' of claim '{each.claim}' is volume '{handles[handle]}' in this cluster already; "
-                "nothing was changed. Take it out of the file."
-            )
+        for known in (handle_of(each.manifest), str(each.manifest["metadata"]["name"])):
+            if known in taken:
+                raise RebindRefusedError(
+                    f"'{known}' of claim '{each.claim}' is volume '{taken[known]}' in this cluster already, and not "
+                    "that claim's; nothing was changed. Take it out of the file."
+                )
 
 
 async def carry_out(

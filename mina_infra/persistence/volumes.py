@@ -33,11 +33,15 @@ _KEPT = ("capacity", "accessModes", "storageClassName", "volumeMode", "mountOpti
 
 @dataclass(frozen=True)
 class Contents:
-    """What one cluster holds of a testnet. `volumes`: those that belong, or belonged, to a claim of its namespace."""
+    """What one cluster holds of a testnet. `volumes`: those that belong, or belonged, to a claim of its namespace.
+
+    `others`: the names of all other volumes, and what their drivers call their disks, each with the volume's name.
+    """
 
     claims: Mapping[str, Manifest] = field(default_factory=dict)
     volumes: tuple[Manifest, ...] = ()
     namespace: Manifest | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,20 @@ async def look(api: KubeApi, plan: TestnetPlan) -> Contents:
     namespace = plan.spec.namespace
     claims = {item["metadata"]["name"]: item for item in await api.objects(CLAIM, namespace)}
     held = {claim["spec"].get("volumeName") for claim in claims.values()}
-    volumes = [
-        volume
-        for volume in await api.objects(PERSISTENT_VOLUME)
-        if claim_of(volume)[0] == namespace or volume["metadata"]["name"] in held
-    ]
-    return Contents(claims, tuple(volumes), await api.get(NAMESPACE, namespace))
+    volumes: list[Manifest] = []
+    others: dict[str, str] = {}
+    for volume in await api.objects(PERSISTENT_VOLUME):
+        name = str(volume["metadata"]["name"])
+        if claim_of(volume)[0] == namespace or name in held:
+            volumes.append(volume)
+        else:
+            others |= {name: name, handle_of(volume) or name: name}
+    return Contents(claims, tuple(volumes), await api.get(NAMESPACE, namespace), others)
+
+
+def handle_of(volume: Manifest) -> str:
+    """What the driver calls the disk behind a volume; empty for one without a driver."""
+    return str((volume["spec"].get("csi") or {}).get("volumeHandle") or "")
 
 
 def claim_of(volume: Manifest) -> tuple[str, str]:

@@ -159,6 +159,14 @@ def test_what_the_file_names_and_the_cluster_has_is_not_made_twice(tmp_path: Pat
         plan_rebind(PLAN, Contents(volumes=(again,)), saved=saved)
 
 
+@pytest.mark.parametrize("taken", ["pvc-1", "projects/p/zones/z/disks/pvc-1"])
+def test_a_volume_that_another_testnet_has_is_refused(tmp_path: Path, taken: str) -> None:
+    """By its name or by its disk: the cluster is not the lost one's successor, or the file is of another."""
+    saved = read_file(saved_file(tmp_path, volume(FIRST)), PLAN)
+    with pytest.raises(RebindRefusedError, match="in this cluster already"):
+        plan_rebind(PLAN, Contents(others={taken: "pvc-1"}), saved=saved)
+
+
 def test_a_file_of_another_genesis_is_refused_with_both_digests(tmp_path: Path) -> None:
     chain = json.dumps({**RUNTIME_CONFIG, "ledger": {"name": "other"}})
     other = plan(zoo(genesis={**zoo()["genesis"], "runtimeConfig": chain}))
