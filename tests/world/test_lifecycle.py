@@ -11,7 +11,7 @@ from mina_infra.cluster.api import DEPLOYMENT, POD
 from mina_infra.engine.process import leftovers
 from mina_infra.errors import EngineError
 from mina_infra.spec import SpecError
-from tests.world.marks import heights, mark
+from tests.world.marks import heights, mark, marks
 from tests.world.survivors import Network, Objects, Witness, kill, when
 
 
@@ -45,7 +45,7 @@ def sleeper(start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sleeper
 @pytest.mark.timeout(180)
 def test_a_paused_node_keeps_its_state_and_the_rest_is_judged(sleeper: Sleeper, capfd) -> None:
     network, before = sleeper.network, sleeper.witness.look()
-    marks, claims = mark(network), network.claims()
+    marked, claims = mark(network), network.claims()
     assert network.command("pause", "--node", "whale-1", "--group", "archive") == 0
     told = capfd.readouterr().err
     assert "overrides: {whale-1: {paused: true}}" in told
@@ -60,14 +60,14 @@ def test_a_paused_node_keeps_its_state_and_the_rest_is_judged(sleeper: Sleeper, 
     assert sleeper.stopped() == set()
     assert network.command("verify") == 0
     after = sleeper.witness.look()
-    assert (network.claims(), marks(network)) == (claims, marks)
+    assert (network.claims(), marks(network)) == (claims, marked)
     assert (after.falls, after.bootstraps) == (before.falls, before.bootstraps)
 
 
 @pytest.mark.timeout(180)
 def test_a_wholly_paused_testnet_sleeps_and_wakes_with_its_heights(sleeper: Sleeper, capfd) -> None:
     network, before = sleeper.network, sleeper.witness.look()
-    marks = mark(network)
+    marked = mark(network)
     assert network.command("pause") == 0
     assert sleeper.pods() == set()
     assert "paused: true" in capfd.readouterr().err
@@ -81,7 +81,7 @@ def test_a_wholly_paused_testnet_sleeps_and_wakes_with_its_heights(sleeper: Slee
     assert network.command("verify") == 0
     awake = heights(network)
     assert [claim for claim, height in asleep.items() if awake[claim] < height] == []
-    assert marks(network) == marks
+    assert marks(network) == marked
     assert sleeper.witness.look().bootstraps == before.bootstraps
 
 
