@@ -52,6 +52,24 @@ def test_rule_6_two_testnets_share_the_classes_and_make_none() -> None:
     assert not claimed(own) & names(target=TARGETS[0])
 
 
+def test_rule_6_nothing_of_two_testnets_that_is_cluster_wide_has_one_name() -> None:
+    """Storage, snapshot and attribute classes, and the namespaces."""
+    target = {**TARGETS[2], "kubernetes": "1.36"}
+    volumes = {"runtime-state": {"size": "8Gi", "performance": {"iops": 5000}}, "postgres-state": {"size": "8Gi"}}
+    more: dict[str, Any] = {"target": target, "volumes": volumes, "snapshots": {"every": "24h", "keep": 7}}
+
+    def cluster_wide(name: str) -> set[tuple[str, str]]:
+        metadata = [
+            (each.manifest["kind"], each.manifest["metadata"]) for each in plan(zoo(name=name, **more)).objects()
+        ]
+        return {(kind, each["name"]) for kind, each in metadata if "namespace" not in each}
+
+    one, other = cluster_wide("one"), cluster_wide("other")
+    assert not one & other
+    kinds = {"Namespace", "StorageClass", "VolumeSnapshotClass", "VolumeAttributesClass"}
+    assert {kind for kind, _ in one} == {kind for kind, _ in other} == kinds
+
+
 def test_rule_6_a_testnet_called_like_the_classes_begin_has_others() -> None:
     own = plan(zoo(name="mina"))
     assert not {each.manifest["metadata"]["name"] for each in own.classes} & names(target=TARGETS[0])
