@@ -14,7 +14,7 @@ import pytest
 from mina_infra.cli import hygiene
 from mina_infra.cli.cost import cost
 from mina_infra.cli.orphans import orphans
-from mina_infra.cluster.api import CLAIM, NAMESPACE, SNAPSHOT_CONTENT, VOLUME_SNAPSHOT, KubeApi
+from mina_infra.cluster.api import CLAIM, NAMESPACE, PERSISTENT_VOLUME, SNAPSHOT_CONTENT, VOLUME_SNAPSHOT, KubeApi
 from mina_infra.engine import run
 from mina_infra.engine.settle import wait_until_running
 from mina_infra.errors import ClusterError, EngineError
@@ -131,6 +131,24 @@ def test_a_namespace_that_was_made_anew_is_not_the_stacks(make: Make) -> None:
     assert [each.standing for each in found] == [Standing.FOREIGN]
 
 
+def clear(testnet: SmallTestnet) -> None:
+    """Wait until what earlier tests left in this cluster is gone: it belongs to no stack of this project."""
+    deadline = time.monotonic() + 60
+
+    async def left(api: KubeApi) -> list[str]:
+        namespaces = [each for each in await api.objects(NAMESPACE) if "deletionTimestamp" in each["metadata"]]
+        volumes = await api.objects(PERSISTENT_VOLUME)
+        for each in volumes:
+            if each["spec"]["persistentVolumeReclaimPolicy"] == "Retain":
+                policy = {"spec": {"persistentVolumeReclaimPolicy": "Delete"}}
+                await api.patch(PERSISTENT_VOLUME, each["metadata"]["name"], policy)
+        return [each["metadata"]["name"] for each in (*namespaces, *volumes)]
+
+    while remaining := testnet.ask(left):
+        assert time.monotonic() < deadline, f"still there: {remaining}"
+        time.sleep(0.2)
+
+
 def find_orphans(testnet: SmallTestnet, *delete: str) -> int:
     return orphans(local=True, cluster=testnet.cluster.name, delete=list(delete), yes=True)
 
@@ -139,6 +157,7 @@ def test_rule_34_orphans_are_named_and_only_the_named_one_is_deleted(
     make: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     testnet = make("orphans")
+    clear(testnet)
     run.up(testnet.env, testnet)
     live = testnet.ask(lambda api: api.objects(CLAIM, "orphans"))
     like = next(each for each in live if each["metadata"]["name"].startswith("whale-1"))
@@ -194,6 +213,7 @@ def test_rule_34_a_snapshots_content_outlives_it_and_goes_when_it_is_named(
     make: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     testnet = make("snapped", retention="retain")
+    clear(testnet)
     run.up(testnet.env, testnet)
     spec, nodes = testnet.env.plan.spec, list(testnet.deployments())
     testnet.ask(lambda api: wait_until_running(api, "snapped", nodes, testnet, deadline_s=60))
@@ -215,7 +235,6 @@ def test_rule_34_a_snapshots_content_outlives_it_and_goes_when_it_is_named(
 
     assert find_orphans(testnet, content) == 0
     deadline = time.monotonic() + 20
-    while any(kept.iterdir()) and time.monotonic() < deadline:
+    while testnet.ask(lambda api: api.get(SNAPSHOT_CONTENT, content)) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert list(kept.iterdir()) == [], "and what lay behind it"
-    assert testnet.ask(lambda api: api.get(SNAPSHOT_CONTENT, content)) is None
+    assert list(kept.iterdir()) == [], "what lay behind it goes before it does"
