@@ -146,7 +146,7 @@ def clear(testnet: SmallTestnet) -> None:
 
     while remaining := testnet.ask(left):
         assert time.monotonic() < deadline, f"still there: {remaining}"
-        time.sleep(0.2)
+        time.sleep(0.1)
 
 
 def find_orphans(testnet: SmallTestnet, *delete: str) -> int:
