@@ -164,7 +164,7 @@ def test_a_claim_does_not_shrink(user: User) -> None:
         user.edits(lambda document: document.update(volumes={"runtime-state": {"size": "4Gi"}}))
         files = {key: value for key, value in user.sees().items() if key[0] == "file"}
         answer = user.deploys()
-        assert_told(answer, 1, "claim 'whale-1-runtime-state-e1'", "8Gi", "4Gi", "nothing was changed")
+        assert_told(answer, 1, "'whale-1-runtime-state-e1'", "8Gi", "4Gi", "nothing was changed")
         assert user.sees() == before | files
     finally:
         run.destroy(user.testnet.env)

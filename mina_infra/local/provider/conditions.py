@@ -57,7 +57,9 @@ def _complaint(found: Mapping[str, Any]) -> list[str]:
 def deployment(item: Manifest, replica_sets: Sequence[Manifest], claims: Sequence[Manifest]) -> Look:
     """Available, its newest ReplicaSet with all pods ready, and every claim that it names bound.
 
-    `replica_sets` are those that the Deployment owns, `claims` those of its volumes that exist.
+    `replica_sets` are those that the Deployment owns, `claims` those of its volumes that exist. Unlike the official
+    provider this waits for pods of the new template: a change of template and replicas at once is first taken for one
+    of replicas alone, the old ReplicaSet is scaled and the new generation marked as seen.
     """
     available, progressing = condition(item, "Available"), condition(item, "Progressing")
     revision = dig(item, "metadata", "annotations", REVISION) or ""
@@ -68,7 +70,9 @@ def deployment(item: Manifest, replica_sets: Sequence[Manifest], claims: Sequenc
     wanted, ready = _replicas(newest)
     pods_ready = bool(newest) and bool(revision) and ready >= wanted
     unbound = [claim["metadata"]["name"] for claim in claims if dig(claim, "status", "phase") != "Bound"]
-    if seen and is_true(available) and rolled_out and pods_ready and not unbound:
+    wanted_pods, updated_pods = dig(item, "spec", "replicas"), dig(item, "status", "updatedReplicas")
+    updated = int(updated_pods or 0) >= (1 if wanted_pods is None else int(wanted_pods))
+    if seen and is_true(available) and rolled_out and pods_ready and updated and not unbound:
         return Look(True)
     reasons = _complaint(progressing) + _complaint(available)
     if unbound:

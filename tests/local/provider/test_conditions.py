@@ -84,13 +84,16 @@ def test_a_pod_is_ready_step_by_step() -> None:
     assert pod(PodScheduled="True", Initialized="True").status == 'Waiting for Pod "p" to be ready'
 
 
-def rollout(revision: str = "1", *, generation: int = 1, progress: str = "", ready: int = 1, wanted: int = 1) -> Look:
+def rollout(
+    revision: str = "1", *, generation: int = 1, progress: str = "", ready: int = 1, wanted: int = 1, updated: int = 1
+) -> Look:
     found = [{"type": "Available", "status": "True"}]
     if progress:
         found.append({"type": "Progressing", "status": "True", "reason": progress})
     item = {
         "metadata": {"name": "d", "generation": generation, "annotations": {conditions.REVISION: revision}},
-        "status": {"observedGeneration": 1, "conditions": found},
+        "spec": {"replicas": wanted},
+        "status": {"observedGeneration": 1, "updatedReplicas": updated, "conditions": found},
     }
     sets = [
         {
@@ -110,6 +113,7 @@ def test_a_rollout_is_over_when_the_new_replica_set_is_available() -> None:
     assert rollout("2", progress="NewReplicaSetAvailable").ready
     assert not rollout("2", progress="NewReplicaSetAvailable", ready=0).ready
     assert rollout(ready=0, wanted=0).ready
+    assert not rollout(updated=0).ready, "the old ReplicaSet is scaled before the new one is made"
 
 
 def test_a_token_and_a_path_in_a_list() -> None:

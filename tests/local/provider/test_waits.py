@@ -45,7 +45,8 @@ AVAILABLE = {"type": "Available", "status": "True"}
 def rolled_out(live: dict[str, Any], **status: Any) -> dict[str, Any]:
     annotations = {conditions.REVISION: "1"}
     metadata = {**live["metadata"], "annotations": annotations, "generation": 1}
-    return {**live, "metadata": metadata, "status": {"observedGeneration": 1, "conditions": [AVAILABLE], **status}}
+    found = {"observedGeneration": 1, "updatedReplicas": 1, "conditions": [AVAILABLE], **status}
+    return {**live, "metadata": metadata, "status": found}
 
 
 def replica_set(owner: dict[str, Any], ready: int) -> dict[str, Any]:

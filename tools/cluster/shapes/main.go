@@ -34,7 +34,7 @@ var roots = []any{
 	storagev1.StorageClass{}, storagev1.CSIDriver{}, appsv1.Deployment{}, appsv1.StatefulSet{}, appsv1.DaemonSet{},
 	batchv1.Job{}, batchv1.CronJob{}, rbacv1.Role{}, rbacv1.RoleBinding{}, rbacv1.ClusterRole{},
 	rbacv1.ClusterRoleBinding{}, policyv1.PodDisruptionBudget{}, networkingv1.NetworkPolicy{}, networkingv1.Ingress{},
-	corev1.LimitRange{},
+	corev1.LimitRange{}, storagev1.VolumeAttributesClass{},
 }
 
 var (
