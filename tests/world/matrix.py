@@ -122,7 +122,8 @@ def deployed(cluster: EmbeddedCluster, nodes: int, folder: Path) -> Iterator[Mat
     try:
         assert network.up() == 0
         network.mark()
-        assert witness.look().bootstraps == len(network.env.plan.outputs.daemons()), (
+        # More than one of a daemon that had to wait for the genesis Job in a BOOTSTRAP that never ends.
+        assert witness.rested().bootstraps >= len(network.env.plan.outputs.daemons()), (
             "a witness that sees what there is to see"
         )
         yield Matrix(network, witness, nodes, [])

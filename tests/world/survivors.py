@@ -43,6 +43,9 @@ from tests.engine.testnets import environment
 R = TypeVar("R")
 PATIENCE_S = 180.0
 """For 200 nodes on a machine that has other things to do."""
+WRITTEN_S = 3.0
+"""Seconds after which the simulator has written every log and volume; it goes round in two."""
+
 LOOK_EVERY_S = 0.2
 MARKER = "survival-marker"
 SLOT_MS = 250
@@ -333,6 +336,11 @@ class Witness:
             words = log_lines.BOOTSTRAP.message
             bootstraps = sum(file.read_text().count(words) for file in self._evidence.iterdir())
             return Sight(dict(self._heights), list(self._falls), bootstraps)
+
+    def rested(self) -> Sight:
+        """A sight of all that was said until now: logs are written a little later."""
+        self._done.wait(WRITTEN_S)
+        return self.look()
 
     def _run(self) -> None:
         while not self._done.wait(LOOK_EVERY_S):
