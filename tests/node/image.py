@@ -20,7 +20,7 @@ LEDGER = {"genesis_ledger.json": '{"accounts": []}\n', "proof/genesis_proof": "p
 SCHEMA = "create table blocks (id serial);\n"
 
 _ELSEWHERE = {"lib": "etc/stand-in", "postgres-cgi": "etc/postgres-cgi"}
-_FOLDERS = ("dev", "etc", "proc", "root", "sys", "tmp")
+_FOLDERS = ("dev", "etc", "proc", "root", "sys", "tmp", "www")
 
 
 class Image:
@@ -90,7 +90,6 @@ def _layer(busybox: Path) -> bytes:
         for name, text in LEDGER.items():
             _add(archive, f"genesis/{name}", text.encode(), 0o644)
         _add(archive, "etc/mina/archive/create_schema.sql", SCHEMA.encode(), 0o644)
-        _add(archive, "www/graphql", b'{"data": {"syncStatus": "SYNCED"}}\n', 0o644)
     return buffer.getvalue()
 
 

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,11 @@ class Machine:
         assert before, "no kubelet runs"
         processes.end(before, grace_seconds=0)
         _wait("a new kubelet", lambda: bool(self._kubelets()), self)
+
+    def volume(self, pod: Mapping[str, Any], kind: str, name: str) -> Path:
+        """What the kubelet mounts into a pod, as it lies in the machine; it mounts where only the machine sees it."""
+        folder = f"{self.folder}/kubelet/pods/{pod['metadata']['uid']}/volumes/kubernetes.io~{kind}/{name}"
+        return Path(f"/proc/{self.process.pid}/root{folder}")
 
     def complaints(self) -> str:
         """The last words of both programs."""

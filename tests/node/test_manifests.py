@@ -10,7 +10,7 @@ import json
 
 from mina_infra.cluster.api import DEPLOYMENT, Manifest
 from mina_infra.spec import Role
-from tests.node.testnet import KEY_TEXT, Testnet
+from tests.node.testnet import KEY_TEXT, KEYSET, Testnet
 
 WALLET, LIBP2P = "/root/wallet-keys", "/root/libp2p-keys"
 CONFIG = "/root/.mina-config"
@@ -37,15 +37,24 @@ def test_no_container_had_to_be_started_twice(testnet: Testnet) -> None:
 
 
 def test_keys_are_as_private_as_the_daemon_demands(testnet: Testnet) -> None:
-    modes = testnet.shell("whale-1", "mina", f"stat -c %a {WALLET} {WALLET}/key {WALLET}/key.pub {LIBP2P} {LIBP2P}/key")
-    assert modes.split() == ["700", "600", "600", "700", "600"]
+    files = f"{WALLET} {WALLET}/key {WALLET}/key.pub {LIBP2P} {LIBP2P}/key"
+    for node in ("fish-1", "whale-1", "whale-2"):
+        assert testnet.shell(node, "mina", f"stat -c %a {files}").split() == ["700", "600", "600", "700", "600"], node
 
 
 def test_the_key_is_the_one_of_the_secret(testnet: Testnet) -> None:
-    assert testnet.shell("whale-1", "mina", f"cat {WALLET}/key") == f"{KEY_TEXT}whale-1-wallet"
+    assert testnet.shell("fish-1", "mina", f"cat {WALLET}/key") == f"{KEY_TEXT}fish-1-wallet"
     assert testnet.shell("seed-1", "mina", f"cat {LIBP2P}/key {LIBP2P}/key.peerid").startswith(
         f"{KEY_TEXT}seed-1-libp2p"
     )
+
+
+def test_of_a_keyset_each_node_gets_its_own_account_and_sees_no_other(testnet: Testnet) -> None:
+    for node in ("whale-1", "whale-2"):
+        said = testnet.shell(node, "mina", f"cd {WALLET} && ls && cat key && echo && cat key.pub")
+        assert said.split() == ["key", "key.pub", f"{KEY_TEXT}{node}", f"{KEYSET}.{node}.pub"]
+        mounted = testnet.machine.volume(testnet.pods()[node], "secret", "wallet-secret")
+        assert sorted(path.name for path in mounted.glob("[!.]*")) == ["key", "pub"]
 
 
 def test_keys_lie_in_memory_and_never_on_a_claim(testnet: Testnet) -> None:

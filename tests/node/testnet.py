@@ -46,17 +46,20 @@ IMAGES = {
     "bots": "registry.example/mina-bots:1.0.0",
     "init": "registry.example/init:1.36",
 }
-LEDGER = "registry.example/ledger"
+LEDGER, CHECK = "registry.example/ledger", "registry.example/check"
+"""Pinned by the digest of the one image that there is."""
+
 SMALL = {"cpu": "10m", "memory": "16Mi"}
 PATIENCE_S = 90.0
 KEY_TEXT = "the-key-of-"
+KEYSET = "producers"
 
 
 def document(name: str, ledger_digest: str) -> dict[str, Any]:
-    """One node of each role, and a producer with all bots beside it."""
+    """A node of each role, two producers with one keyset, and a producer with all bots beside it."""
     nodes: list[dict[str, Any]] = [
         {"role": "seed", "identities": [{"peerId": PEER}]},
-        {"role": "block-producer", "group": "whale", "stake": 30},
+        {"role": "block-producer", "group": "whale", "count": 2, "stake": 30, "keys": {"secret": KEYSET}},
         {"role": "block-producer", "group": "fish", "stake": 5, "bots": ["user-agent", "faucet", "echo"]},
         *({"role": role} for role in ("snark-coordinator", "snark-worker", "archive", "plain")),
         *({"role": role} for role in ("user-agent", "faucet", "echo")),
@@ -246,13 +249,14 @@ class Testnet:
             if any(item["metadata"]["name"] == self.name for item in items):
                 break
         for need in secrets.needed(self.spec):
-            data = {key: f"{KEY_TEXT}{need.name}" if key == secrets.KEY else f"{need.name}.{key}" for key in need.keys}
+            data = {key: _secret_text(need, key) for key in need.keys}
             meta = {"name": need.name, "namespace": self.name}
             with suppress(ApiStatusError):
                 await api.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": data})
 
     def images(self) -> set[str]:
-        return {DAEMON, NEXT_DAEMON, *IMAGES.values(), self.document["genesis"]["ledger"]["image"]}
+        ledger = self.document["genesis"]["ledger"]["image"]
+        return {DAEMON, NEXT_DAEMON, *IMAGES.values(), ledger, ledger.replace(LEDGER, CHECK)}
 
     @contextmanager
     def served(self) -> Iterator[None]:
@@ -287,6 +291,13 @@ class Testnet:
 async def _clients(cluster: EmbeddedCluster) -> AsyncIterator[tuple[KubeApi, KubeApi]]:
     async with cluster.api() as one, cluster.api() as other:
         yield one, other
+
+
+def _secret_text(need: secrets.SecretNeed, key: str) -> str:
+    """Private keys can be told apart from everything else; a keyset holds NAME and NAME.pub, the others key and pub."""
+    if key == secrets.KEY:
+        return f"{KEY_TEXT}{need.name}"
+    return f"{KEY_TEXT}{key}" if f"{key}.{secrets.PUBLIC}" in need.keys else f"{need.name}.{key}"
 
 
 def _is_node(pod: Manifest) -> bool:
