@@ -94,6 +94,8 @@ def ended_with(pod: Mapping[str, Any]) -> tuple[str, int | None]:
 
 def _why(failed: Mapping[str, Any], pod: Mapping[str, Any], container: str, code: int | None) -> str:
     """Why a Job is not complete, in one line."""
+    if pod.get("status", {}).get("reason") == "DeadlineExceeded":
+        return f"{container} did not end within {pod['spec']['activeDeadlineSeconds']} s (`timeouts.jobs`)"
     if code:
         return f"{container} ended with exit code {code}"
     if failed.get("status") == "True":

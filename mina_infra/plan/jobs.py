@@ -27,6 +27,9 @@ BUILT_IN_LABEL = "mina-infra/check"
 
 VOLUMES = "/volumes"
 
+START_S = 120
+"""Seconds that a Job outlives the limit of its pod: to be given a machine before, and to end after it."""
+
 
 def members(spec: TestnetSpec) -> dict[str, bool]:
     """The nodes whose group asks for Jobs, and whether both scripts are the built-in ones."""
@@ -57,7 +60,7 @@ def of_node(common: Common, node: Node, run: JobRun | None, after: tuple[str, ..
         },
         "spec": {
             "backoffLimit": node.group.jobs.of(run.phase).retries,
-            "activeDeadlineSeconds": deadline,
+            "activeDeadlineSeconds": deadline + START_S,
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": failure_policy(check_scripts.LOST),
             "template": template,
@@ -68,7 +71,7 @@ def of_node(common: Common, node: Node, run: JobRun | None, after: tuple[str, ..
         names.check_job_key(node.name, run.phase),
         manifest,
         after=(names.NAMESPACE_KEY, names.SERVICE_ACCOUNT_KEY, *after),
-        timeout_s=deadline + 60,
+        timeout_s=deadline + START_S + 60,
     )
 
 
@@ -106,6 +109,8 @@ def _pod(common: Common, node: Node, run: JobRun) -> Manifest:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "restartPolicy": job.restart_policy,
+        # A Job past its own deadline deletes its pods, and their logs; a pod past its deadline fails and stays.
+        "activeDeadlineSeconds": timeouts.jobs(common.spec),
         "containers": [container],
         "volumes": [_volume(common, node, volume) for volume in volumes],
     }
