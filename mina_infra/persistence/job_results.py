@@ -23,6 +23,9 @@ LOG_PATIENCE_S = 15.0
 """Seconds to wait for the log of a Job that is complete: it may arrive after the Job's status."""
 
 LIMIT = 16
+REASON = 300
+"""Characters of a machine's own words that fit a table."""
+
 
 
 async def results(api: KubeApi, namespace: str, phase: str, asked: Iterable[Asked]) -> dict[str, JobResult]:
@@ -94,6 +97,8 @@ def ended_with(pod: Mapping[str, Any]) -> tuple[str, int | None]:
 
 def _why(failed: Mapping[str, Any], pod: Mapping[str, Any], container: str, code: int | None) -> str:
     """Why a Job is not complete, in one line."""
+    if held := _held_up(pod):
+        return held
     if pod.get("status", {}).get("reason") == "DeadlineExceeded":
         return f"{container} did not end within {pod['spec']['activeDeadlineSeconds']} s (`timeouts.jobs`)"
     if code:
@@ -105,6 +110,16 @@ def _why(failed: Mapping[str, Any], pod: Mapping[str, Any], container: str, code
     if scheduled.get("status") == "False":
         return f"its pod is not scheduled: {scheduled.get('message') or scheduled.get('reason')}"
     return f"its pod is {pod.get('status', {}).get('phase', 'Pending')}"
+
+
+def _held_up(pod: Mapping[str, Any]) -> str:
+    """What the machine says of a container that it cannot start, an image that it cannot get say; else empty."""
+    status = pod.get("status", {})
+    for each in (*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])):
+        waiting = each.get("state", {}).get("waiting") or {}
+        if waiting.get("message"):
+            return f"{each['name']} did not start: {waiting.get('reason')}: {waiting['message']}"[:REASON]
+    return ""
 
 
 def _pods_of(job: Manifest, pods: Iterable[Manifest]) -> list[Manifest]:

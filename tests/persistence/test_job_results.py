@@ -56,5 +56,15 @@ def test_a_script_that_hangs_is_told_as_such_and_keeps_its_log(monkeypatch: pyte
     assert found.log == "check of one"
 
 
+def test_an_image_that_cannot_be_had_is_told_instead_of_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a kubelet leaves the pod at its deadline."""
+    held = pod("one", "2026-01-01T00:00:00Z", None, phase="Failed", reason="DeadlineExceeded")
+    waiting = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "registry.example/none"'}
+    held["status"]["containerStatuses"][0]["state"] = {"waiting": waiting}
+    held["status"]["initContainerStatuses"] = [{"name": "start-guard", "state": {"terminated": {"exitCode": 0}}}]
+    found = result(monkeypatch, FAILED, held)
+    assert found.why == 'check did not start: ImagePullBackOff: Back-off pulling image "registry.example/none"'
+
+
 def test_a_job_whose_pod_is_gone_tells_its_own_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result(monkeypatch, DEADLINE) == JobResult("plain-1", False, "DeadlineExceeded: too long")
