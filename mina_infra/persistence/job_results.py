@@ -27,7 +27,6 @@ REASON = 300
 """Characters of a machine's own words that fit a table."""
 
 
-
 async def results(api: KubeApi, namespace: str, phase: str, asked: Iterable[Asked]) -> dict[str, JobResult]:
     """The result of each node's Job of this phase; a node without one is left out. Raises ClusterError."""
     expected = {each.node: each for each in asked}
