@@ -144,7 +144,9 @@ def plan_clone(
     return ClonePlan(
         tuple(copies),
         empty=tuple(name for name in _names(target.spec.nodes) if name not in served and _has_state(planned, name)),
-        unused=tuple(name for name in _names(source.spec.nodes) if name not in got.values()),
+        unused=tuple(
+            name for name in _names(source.spec.nodes) if name not in got.values() and _has_state(seen.claims, name)
+        ),
     )
 
 

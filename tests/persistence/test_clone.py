@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from mina_infra.persistence.clone import CloneRefusedError, claim_of, imported, pairs, plan_clone
 from mina_infra.persistence.volumes import Contents, planned_claims
-from mina_infra.plan import TestnetPlan
+from mina_infra.plan import TestnetPlan, plan_testnet
 from mina_infra.plan.genesis_digest import digest
-from mina_infra.spec import TestnetSpec
+from mina_infra.spec import Role, TestnetSpec
 from tests.plan.testnets import PEERS, RUNTIME_CONFIG, plan, plans, zoo
 
 SOURCE = plans()["zoo"]
@@ -88,12 +88,20 @@ def test_more_nodes_than_before_begin_empty_and_fewer_leave_some_unused() -> Non
     more = document.model_copy(
         update={"nodes": tuple(g.model_copy(update={"count": 3}) if g.name == "plain" else g for g in document.nodes)}
     )
-    from mina_infra.plan import plan_testnet
-
     todo = plan_clone(SOURCE, plan_testnet(more), live(SOURCE), Contents())
     assert todo.empty == ("plain-3",)
     back = plan_clone(plan_testnet(more), SOURCE, live(plan_testnet(more)), Contents())
     assert back.unused == ("plain-3",)
+
+
+def test_nodes_without_state_are_neither_empty_nor_unused() -> None:
+    """A copy with fewer workers was told of workers whose state nobody gets."""
+    nodes = target().spec.nodes
+    fewer = [group.model_copy(update={"count": 1}) if group.role is Role.SNARK_WORKER else group for group in nodes]
+    assert sum(group.count for group in fewer) < sum(group.count for group in nodes)
+    few = plan_testnet(target().spec.model_copy(update={"nodes": tuple(fewer)}))
+    todo = plan_clone(SOURCE, few, live(SOURCE), Contents())
+    assert (todo.empty, todo.unused) == ((), ())
 
 
 def test_v28_the_claim_starts_from_a_snapshot_of_its_own_namespace() -> None:
