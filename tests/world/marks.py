@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mina_infra.cluster.api import CLAIM
+from mina_infra.plan.guard import IDENTITY
 from tests.world.survivors import Network, height_on
 
 
@@ -32,3 +33,18 @@ def heights(network: Network) -> dict[str, int]:
     """Height on each volume that has one, by the claim's name."""
     found = {claim: height_on(folder) for claim, folder in volumes(network).items()}
     return {claim: height for claim, height in found.items() if height}
+
+
+def identity_files(volume: Path) -> list[str]:
+    """The content of every file in which a daemon says who it is."""
+    files = [file for name in IDENTITY for file in (volume / name).rglob("*") if file.is_file()]
+    return [file.read_text() for file in files]
+
+
+def plant_keys(network: Network) -> None:
+    """An account's key in each daemon's volume, as a wallet keeps it."""
+    for claim, folder in volumes(network).items():
+        if "runtime-state" in claim:
+            key = folder / "wallets" / "store" / "key"
+            key.parent.mkdir(parents=True, exist_ok=True)
+            key.write_text(f"secret of {network.name}")

@@ -7,6 +7,7 @@ all the while; after each mishap claims, volumes, the marker in each volume and 
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import os
 import sys
 import tempfile
@@ -23,6 +24,8 @@ from mina_infra.local.control_plane import EmbeddedCluster
 from mina_infra.local.nodes import count_for
 from mina_infra.local.paths import STATE_VARIABLE
 from mina_infra.local.tools import ensure_tools
+from tests.world import copies
+from tests.world.marks import heights
 from tests.world.mishaps import MISHAPS
 from tests.world.survivors import Network, Sight, Witness
 
@@ -71,10 +74,11 @@ class Matrix:
     nodes: int
     rows: list[Row]
 
-    def live_through(self, case: str) -> Row:
-        """Let it happen, put it right, compare."""
+    def live_through(self, case: str) -> list[Row]:
+        """Let it happen, put it right, compare: the testnet, then its copy if there is one."""
         mishap = MISHAPS[case]
         claims, markers, before = self.network.claims(), self.network.markers(), self.witness.look()
+        tall = heights(self.network)
         mishap.happen(self.network)
         began = time.monotonic()
         try:
@@ -85,13 +89,33 @@ class Matrix:
         row = self._row(case, claims, markers, before, code, seconds)
         if error:
             row.lost.append(error)
-        self.rows.append(row)
+        rows = [row, self._copy_row(markers, tall)] if mishap.copied and not code else [row]
+        self.rows.extend(rows)
         self.network.mark()  # volumes that are new
-        return row
+        return rows
+
+    def _copy_row(self, markers: Words, tall: Mapping[str, int]) -> Row:
+        before, began = self.witness.look(), time.monotonic()
+        found = copies.compared(self.network, markers, tall)
+        left = copies.removed(self.network)
+        after = self.witness.look()
+        return Row(
+            f"  its copy: {found.nodes} nodes, one worker",
+            f"{found.claims}/{found.wanted}",
+            f"{found.markers}/{found.wanted}",
+            [*found.lost, *left],
+            found.lower + len(after.falls) - len(before.falls),
+            after.bootstraps - before.bootstraps,
+            found.exit_code,
+            time.monotonic() - began,
+        )
 
     def _row(self, case: str, claims: Words, markers: Words, before: Sight, code: int, seconds: float) -> Row:
         after = self.witness.look()
         claims_now, markers_now = self.network.claims(), self.network.markers()
+        given_up = {name for name in claims if self._is_given_up(name)}
+        claims = {name: uid for name, uid in claims.items() if name not in given_up}
+        markers = {name: text for name, text in markers.items() if name not in given_up}
         kept = {name for name, uid in claims.items() if claims_now.get(name) == uid}
         same = {name for name, text in markers.items() if markers_now.get(name) == text}
         falls = [volume for volume, height in before.heights.items() if after.heights[volume] < height]
@@ -104,6 +128,7 @@ class Matrix:
             [
                 *(f"claim {name}" for name in claims.keys() - kept),
                 *(f"marker in {name}" for name in markers.keys() - same),
+                *(f"{name} was given up and is there" for name in given_up & claims_now.keys()),
             ],
             len(falls),
             # Nodes that are new have to; all others have a chain.
@@ -111,6 +136,9 @@ class Matrix:
             code,
             seconds,
         )
+
+    def _is_given_up(self, claim: str) -> bool:
+        return any(fnmatch.fnmatchcase(claim, pattern) for pattern in self.network.given_up)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mina_infra.cluster.api import DEPLOYMENT, JOB, NODE, POD, ApiStatusError, KubeApi
+from mina_infra.engine.guard import VolumesInDangerError
 from mina_infra.engine.process import leftovers
 from mina_infra.engine.report import Silent
 from mina_infra.engine.settle import wait_until_running
@@ -20,6 +21,7 @@ from mina_infra.errors import EngineError
 from mina_infra.local import kwokctl, processes
 from mina_infra.local.control_plane import own_processes
 from mina_infra.local.world import world_processes
+from tests.world import copies
 from tests.world.survivors import PATIENCE_S, Network, at_least, engines, kill, kill_command_when, when
 
 EVICTIONS = 8
@@ -36,12 +38,21 @@ def up(network: Network) -> int:
     return network.up()
 
 
+def up_that_gives_up(network: Network) -> int:
+    """The same, with what was given up last in its allow list."""
+    return network.command("local", "up", "--allow-volume", network.given_up[-1])
+
+
 @dataclass(frozen=True)
 class Mishap:
-    """What happens, and what is done about it (an exit code of the verdict)."""
+    """What happens, and what is done about it (an exit code of the verdict).
+
+    `copied`: that was to start a copy, which is then judged as well.
+    """
 
     happen: Callable[[Network], None]
     recover: Callable[[Network], int] = up
+    copied: bool = False
 
 
 # --- pods and machines ------------------------------------------------------------------------------------------------
@@ -142,8 +153,20 @@ def group_grown(network: Network) -> None:
 
 
 def workers_fewer(network: Network) -> None:
-    """They have no volumes; a group whose nodes have some shrinks only by name (see the change guard)."""
+    """They have no volumes."""
     network.resize("snark-worker", -1)
+
+
+def fewer_with_volumes(network: Network) -> None:
+    """Refused as long as the allow list does not name the last node's claims, by then protected ones."""
+    last = max(
+        (name for name in network.names(DEPLOYMENT) if name.startswith("fish-")), key=lambda name: (len(name), name)
+    )
+    network.resize("fish", -1)
+    with pytest.raises(VolumesInDangerError) as refused:
+        network.up()
+    assert {each.claim for each in refused.value.refused} == {f"{last}-runtime-state-e1"}
+    network.given_up.append(f"{last}-*")
 
 
 def volumes_grown(network: Network) -> None:
@@ -216,6 +239,8 @@ MISHAPS = {
     "role group shrunk (workers)": Mishap(workers_fewer),
     "retention switched on": Mishap(retention_switched_on),
     "volumes grown": Mishap(volumes_grown),
+    "role group shrunk (volumes, named)": Mishap(fewer_with_volumes, up_that_gives_up),
+    "cloned while it runs": Mishap(copies.wanted, copies.made, copied=True),
     "paused and resumed": Mishap(paused),
     "destroyed and redeployed": Mishap(destroyed_with_retention),
     "engine killed half-way through up": Mishap(the_engine_killed_in_up),
@@ -223,4 +248,5 @@ MISHAPS = {
     "control plane killed": Mishap(the_control_plane_killed),
     "everything killed in up": Mishap(everything_killed_in_up),
 }
-"""In an order in which each finds the testnet as it needs it: retention is switched on before it is relied upon."""
+"""In an order in which each finds the testnet as it needs it: retention is switched on before it is relied upon.
+The copy has what the source has by then."""

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,6 +67,8 @@ class Network:
     project: Path
     document: dict[str, Any] = field(default_factory=dict)
     like: str = "local"
+    given_up: list[str] = field(default_factory=list)
+    """Patterns of the claims that were named in an allow list: these alone may be gone."""
 
     def __post_init__(self) -> None:
         source = _testnet_of("local")
@@ -107,18 +109,18 @@ class Network:
         return self.command("destroy", "--yes")
 
     def command(self, *words: str) -> int:
-        """`mina-infra WORDS` in this process. Raises what the command line would print."""
-        with _inside(self.project):
-            code: int = app([*words, *self._options], result_action="return_value")
-            return code
+        """`mina-infra WORDS` for this stack, in this process. Raises what the command line would print."""
+        return self.run(*words, "--stack", self.name)
 
-    @property
-    def _options(self) -> list[str]:
-        return ["--stack", self.name, "--cluster", self.cluster.name]
+    def run(self, *words: str) -> int:
+        """The same, of whatever stack of the project."""
+        with chdir(self.project):
+            code: int = app([*words, "--cluster", self.cluster.name], result_action="return_value")
+            return code
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """`mina-infra WORDS` in a process of its own."""
-        command = [sys.executable, "-m", "mina_infra.cli", *words, *self._options]
+        command = [sys.executable, "-m", "mina_infra.cli", *words, "--stack", self.name, "--cluster", self.cluster.name]
         with (self.project / "command.log").open("ab") as log:
             return subprocess.Popen(command, cwd=self.project, stdout=log, stderr=log)
 
@@ -201,16 +203,6 @@ def _testnet_of(stack: str) -> dict[str, Any]:
     config: dict[str, Any] = yaml.safe_load((checkout() / f"Pulumi.{stack}.yaml").read_text())["config"]
     testnet: dict[str, Any] = config["mina-infra:testnet"]
     return testnet
-
-
-@contextmanager
-def _inside(folder: Path) -> Iterator[None]:
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
 
 
 # --- disturbing at an exact point -------------------------------------------------------------------------------------
@@ -359,7 +351,7 @@ class Witness:
                 continue
 
     def _see_volumes(self) -> None:
-        for volume in self._paths.volumes.glob("*"):
+        for volume in self._paths.volumes.glob("[!.]*"):  # hidden: on its way to be whole, or to be gone
             state = tuple(_state_of(volume / "frontier" / name) for name in ("journal.jsonl", "frontier.json"))
             if self._read.get(volume) == state:
                 continue

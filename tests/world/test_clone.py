@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from mina_infra.cli.app import app
 from mina_infra.cluster.api import CLAIM, SNAPSHOT_CONTENT, VOLUME_SNAPSHOT
-from mina_infra.plan.guard import IDENTITY
-from tests.world.marks import heights, mark, marks, volumes
+from tests.world.copies import with_other_identities
+from tests.world.marks import heights, identity_files, mark, marks, plant_keys, volumes
 from tests.world.survivors import Network, Witness, kill, when
-
-OTHER_PEERS = [f"12D3KooW{letter * 44}" for letter in "XYZ"]
 
 
 @dataclass(frozen=True)
@@ -29,17 +24,11 @@ class Pair:
     witness: Witness
 
     def clone(self, *more: str) -> int:
-        before = Path.cwd()
-        os.chdir(self.source.project)
-        try:
-            code: int = app(["clone", *self.words, *more], result_action="return_value")
-            return code
-        finally:
-            os.chdir(before)
+        return self.source.run("clone", *self.words, *more)
 
     @property
     def words(self) -> list[str]:
-        return ["--from", self.source.name, "--to", self.target.name, "--cluster", self.source.cluster.name]
+        return ["--from", self.source.name, "--to", self.target.name]
 
     def peer_ids(self, network: Network) -> set[str]:
         """What the network's daemons call themselves."""
@@ -52,22 +41,11 @@ class Pair:
         return [item["metadata"]["name"] for items in found for item in items]
 
 
-def identity_files(volume: Path) -> list[str]:
-    """The content of every file in which a daemon says who it is."""
-    files = [file for name in IDENTITY for file in (volume / name).rglob("*") if file.is_file()]
-    return [file.read_text() for file in files]
-
-
 @pytest.fixture(scope="module")
 def pair(start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     cluster, project = start("clone"), tmp_path_factory.mktemp("project")
     source = Network("origin", cluster, project)
-    nodes = [dict(group) for group in source.document["nodes"]]
-    peers = iter(OTHER_PEERS)
-    for group in nodes:
-        if "identities" in group:
-            group["identities"] = [{"peerId": next(peers)} for _ in group["identities"]]
-    target = Network("copy", cluster, project, {"nodes": nodes})
+    target = Network("copy", cluster, project, {"nodes": with_other_identities(source.document["nodes"])})
     witness = Witness(cluster, tmp_path_factory.mktemp("evidence") / "logs")
     try:
         assert source.up() == 0
@@ -81,9 +59,7 @@ def test_the_copy_starts_at_the_sources_height_with_identities_of_its_own(pair: 
     """Killed in the middle, and completed by the same command."""
     source, target = pair.source, pair.target
     marked, claims, peers = mark(source), source.claims(), pair.peer_ids(source)
-    for folder in (folder for claim, folder in volumes(source).items() if "runtime-state" in claim):
-        (folder / "wallets" / "store").mkdir(parents=True, exist_ok=True)
-        (folder / "wallets" / "store" / "key").write_text("secret of the source")
+    plant_keys(source)
     before, sight = heights(source), pair.witness.look()
 
     def act() -> None:
@@ -91,7 +67,7 @@ def test_the_copy_starts_at_the_sources_height_with_identities_of_its_own(pair: 
         process.wait()
 
     with when(target, CLAIM, lambda objects: len(objects) >= 3, act):
-        command = [sys.executable, "-m", "mina_infra.cli", "clone", *pair.words]
+        command = [sys.executable, "-m", "mina_infra.cli", "clone", *pair.words, "--cluster", source.cluster.name]
         with (source.project / "command.log").open("ab") as log:
             process = subprocess.Popen(command, cwd=source.project, stdout=log, stderr=log)
         process.wait(120)
@@ -108,7 +84,7 @@ def test_the_copy_starts_at_the_sources_height_with_identities_of_its_own(pair: 
     assert not own & peers
     left = [text for folder in volumes(target).values() for text in identity_files(folder)]
     assert len(left) >= len(own), "each daemon has written its own"
-    assert not [text for text in left if "secret of the source" in text or any(peer in text for peer in peers)]
+    assert not [text for text in left if "secret of origin" in text or any(peer in text for peer in peers)]
     assert pair.snapshots() == [], "what was taken for the clone is gone"
 
     assert (source.claims(), marks(source)) == (claims, marked)
