@@ -22,11 +22,11 @@ test: check tools  ## Lint, types, house rules and all tests, the real engine an
 	@$(BIN)/python -m tests.node
 	@$(BIN)/python -m pytest
 
-test-node: tools  ## Only the tests on a real kubelet with containerd (Debian, root; 2 minutes)
+test-node: tools  ## Only the tests on a real kubelet with containerd (Debian, root; 3 minutes)
 	@$(BIN)/python -m tests.node
 	@$(BIN)/python -m pytest tests/node
 
-survival: tools  ## Only the survival matrix: 200 nodes, or NODES=12, live through every mishap (5 minutes)
+survival: tools  ## Only the survival matrix: 200 nodes, or NODES=12, live through every mishap (8 minutes)
 	@$(BIN)/python -m tests.world.matrix --nodes $(or $(NODES),200)
 
 check: $(READY)  ## Lint, types and house rules only (seconds)
