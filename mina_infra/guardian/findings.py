@@ -47,6 +47,9 @@ class Finding:
 
     `settling`: a network that starts or mends itself may change the answer; it stands once nobody waits any longer.
     `silent`: the nodes that could not be asked. `warnings`: what is not as it should be, yet within the criteria.
+    `problems`: what is wrong in one stable word each (`halt`, `split`), for machines; empty unless it fails or warns.
+    `asked`: False where this network does not do what the check is about (no load, no workers): the answer is UNKNOWN
+    and does not weigh in the verdict.
     """
 
     check: str
@@ -58,7 +61,9 @@ class Finding:
     evidence: tuple[Row, ...] = ()
     silent: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
     settling: bool = False
+    asked: bool = True
     figures: Mapping[str, Value] = field(default_factory=dict)
 
     @property

@@ -26,10 +26,13 @@ def text(verdict: Verdict) -> str:
 
 def last_line(verdict: Verdict) -> str:
     """`qa: healthy, 7 checks passed, 200 nodes, in 12 s`."""
-    counts = {state: sum(finding.state is state for finding in verdict.findings) for state in State}
+    asked = [finding for finding in verdict.findings if finding.asked]
+    counts = {state: sum(finding.state is state for finding in asked) for state in State}
     words = [f"{counts[State.PASS]} checks passed"]
     words += [f"{counts[State.FAIL]} failed"] * bool(counts[State.FAIL])
     words += [f"{counts[State.UNKNOWN]} could not tell"] * bool(counts[State.UNKNOWN])
+    unasked = sum(not finding.asked for finding in verdict.findings)
+    words += [f"{unasked} not asked"] * bool(unasked)
     seconds = (verdict.ended - verdict.started).total_seconds()
     health = f"{verdict.health}: paused" if verdict.paused and verdict.health is Health.UNKNOWN else verdict.health
     paused = sum(node.paused for node in verdict.nodes)
@@ -38,8 +41,8 @@ def last_line(verdict: Verdict) -> str:
 
 
 def _finding_lines(finding: Finding) -> list[str]:
-    lines = [f"{_MARKS[finding.state]} {finding.check:<11} {finding.summary}"]
-    if finding.state is not State.PASS:
+    lines = [f"{_MARKS[finding.state] if finding.asked else '-'} {finding.check:<11} {finding.summary}"]
+    if finding.state is not State.PASS and finding.asked:
         lines += [f"    expected  {finding.expected}"] * bool(finding.expected)
         lines += [f"    seen      {finding.seen}"] * bool(finding.seen)
         lines += [f"    {row_words(row)}" for row in finding.evidence[:_SHOWN]]
@@ -118,6 +121,8 @@ def _finding_value(finding: Finding) -> dict[str, Any]:
         "warmUpSlots": _INFO[finding.check].warm_up.count,
         "evidence": [dict(row) for row in finding.evidence],
         "silent": list(finding.silent),
+        "problems": list(finding.problems),
+        "asked": finding.asked,
         "warnings": list(finding.warnings),
         "figures": dict(finding.figures),
     }

@@ -89,8 +89,11 @@ class Verdict:
 
 
 def health_of(findings: Sequence[Finding]) -> Health:
-    """Any failure is unstable; otherwise any open question, or no question at all, could not tell."""
-    states = {finding.state for finding in findings}
+    """Any failure is unstable; otherwise any open question, or no question at all, could not tell.
+
+    What this network is not asked for does not weigh.
+    """
+    states = {finding.state for finding in findings if finding.asked}
     if State.FAIL in states:
         return Health.UNSTABLE
     return Health.HEALTHY if states == {State.PASS} else Health.UNKNOWN

@@ -176,7 +176,17 @@ def taken(user: User) -> Iterator[User]:
     by_them = {"fieldManager": "kubectl-create"}
     user.testnet.ask(lambda api: api.request("POST", NAMESPACE.path(), params=by_them, body=theirs))
     yield user
-    user.testnet.ask(lambda api: api.delete(NAMESPACE, NAME))
+
+    async def leave(api: KubeApi) -> None:
+        """Until it is gone: the next test would see it go."""
+        await api.delete(NAMESPACE, NAME)
+        async for event in api.watch(NAMESPACE):
+            if event.type == "SYNCED" and all(item["metadata"]["name"] != NAME for item in event.object["items"]):
+                return
+            if event.type == "DELETED" and event.object["metadata"]["name"] == NAME:
+                return
+
+    user.testnet.ask(leave)
 
 
 def test_a_namespace_of_somebody_else_stays_theirs(taken: User) -> None:
