@@ -15,6 +15,21 @@ CHECK = CheckInfo(
     runbook="sanity check 2: the status of every node can be read, and all name one chain id",
 )
 
+# What may be wrong, the gravest first. A daemon without a pod is named by the check `pods`.
+OTHER_CHAIN = "other-chain"
+BAD_REPLY = "bad-reply"
+REFUSED = "refused"
+SILENT = "silent"
+ROAD = "road"
+NO_POD = "no-pod"
+_WORDS = {
+    Cause.BAD_REPLY: BAD_REPLY,
+    Cause.REFUSED: REFUSED,
+    Cause.SILENT: SILENT,
+    Cause.ROAD: ROAD,
+    Cause.NO_POD: NO_POD,
+}
+
 # A silence of these causes is the node's; the others may be the road's, so they prove nothing.
 _ITS_OWN = frozenset({Cause.NO_POD, Cause.REFUSED, Cause.BAD_REPLY})
 
@@ -45,6 +60,7 @@ def judge(survey: Survey) -> Finding:
         action=_action(bool(strangers), bool(survey.silences)),
         evidence=tuple(rows),
         silent=survey.silent,
+        problems=(*[OTHER_CHAIN] * bool(strangers), *_causes(survey)),
         settling=bool(survey.silences) and not strangers,
         figures={
             "expected": total,
@@ -67,6 +83,11 @@ def _strangers(survey: Survey) -> list[Row]:
         for node, answer in survey.answers.items()
         if answer.status.chain_id != usual
     ]
+
+
+def _causes(survey: Survey) -> list[str]:
+    causes = {silence.cause for silence in survey.silences.values()}
+    return [word for cause, word in _WORDS.items() if cause in causes]
 
 
 def _action(strangers: bool, silences: bool) -> str:

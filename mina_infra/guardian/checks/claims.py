@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from dataclasses import dataclass
 
 from mina_infra.cluster.objects import Claim
 from mina_infra.guardian.evidence import Evidence
@@ -16,7 +17,26 @@ CHECK = CheckInfo(
     runbook="storage RFC: each node's state lives in its claim",
 )
 
+# What may be wrong with a claim, the gravest first.
+MISSING = "missing-claim"
+LOST = "lost"
+OTHER_CLASS = "other-class"
+OTHER_MODE = "other-mode"
+UNBOUND = "unbound"
+OTHER_SIZE = "other-size"
+EXTRA = "extra-claim"
+PROBLEMS = (MISSING, LOST, OTHER_CLASS, OTHER_MODE, UNBOUND, OTHER_SIZE, EXTRA)
+
 _GIB = 2**30
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """One stable word, the same for a person, and whether waiting may help."""
+
+    word: str
+    found: str
+    waits: bool = False
 
 
 def look(evidence: Evidence) -> Finding:
@@ -34,12 +54,12 @@ def judge(expected: Sequence[ClaimOutput], claims: Sequence[Claim], paused: Set[
     """
     live = {claim.name: claim for claim in claims}
     rows: list[Row] = []
-    hard = 0
+    faults: list[_Fault] = []
     for want in expected:
-        problem, waits = _problem(want, live.get(want.name))
-        if problem and not (waits and want.node in paused):
-            rows.append({"node": want.node, "claim": want.name, "found": problem})
-            hard += not waits
+        fault = _fault(want, live.get(want.name))
+        if fault is not None and not (fault.waits and want.node in paused):
+            rows.append({"node": want.node, "claim": want.name, "found": fault.found})
+            faults.append(fault)
     extra = sorted(live.keys() - {want.name for want in expected})
     return Finding(
         check=CHECK.name,
@@ -51,27 +71,35 @@ def judge(expected: Sequence[ClaimOutput], claims: Sequence[Claim], paused: Set[
         action="kubectl describe pvc shows the provisioner's events" if rows else "",
         evidence=tuple(rows),
         warnings=(f"not in the outputs document: {some(extra)}",) if extra else (),
-        settling=bool(rows) and not hard,
+        problems=_problems(faults, bool(extra)),
+        settling=bool(faults) and all(fault.waits for fault in faults),
         figures={"expected": len(expected), "bad": len(rows), "extra": len(extra)},
     )
 
 
-def _problem(want: ClaimOutput, have: Claim | None) -> tuple[str, bool]:
-    """What is wrong, and whether waiting may help.
+def _problems(faults: Sequence[_Fault], extra: bool) -> tuple[str, ...]:
+    words = {fault.word for fault in faults} | ({EXTRA} if extra else set())
+    return tuple(word for word in PROBLEMS if word in words)
+
+
+def _fault(want: ClaimOutput, have: Claim | None) -> _Fault | None:
+    """What is wrong; None for a claim as planned.
 
     A kept claim waits for nobody: that of a node which its era had not got stays Pending, and all keep their shape.
     """
     if have is None:
-        return "missing", False
+        return _Fault(MISSING, "missing")
+    if have.phase == "Lost":
+        return _Fault(LOST, "Lost")
     if want.kept:
-        return ("Lost", False) if have.phase == "Lost" else ("", False)
+        return None
     if have.storage_class != want.storage_class:
-        return f"class {have.storage_class}, planned {want.storage_class}", False
+        return _Fault(OTHER_CLASS, f"class {have.storage_class}, planned {want.storage_class}")
     if have.access_modes != (want.access_mode,):
-        return f"mode {', '.join(have.access_modes)}, planned {want.access_mode}", False
+        return _Fault(OTHER_MODE, f"mode {', '.join(have.access_modes)}, planned {want.access_mode}")
     if have.phase != "Bound":
-        return have.phase, have.phase == "Pending"
+        return _Fault(UNBOUND, have.phase, have.phase == "Pending")
     size = have.capacity_bytes if have.capacity_bytes is not None else have.requested_bytes
-    if size < want.size_gib * _GIB:
-        return f"{size / _GIB:.3g} GiB, planned {want.size_gib} GiB", True  # a resize is under way, perhaps
-    return "", False
+    if size < want.size_gib * _GIB:  # a resize is under way, perhaps
+        return _Fault(OTHER_SIZE, f"{size / _GIB:.3g} GiB, planned {want.size_gib} GiB", True)
+    return None

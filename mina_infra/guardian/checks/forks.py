@@ -19,6 +19,12 @@ CHECK = CheckInfo(
 )
 
 
+# What may be wrong, the gravest first.
+SPLIT = "split"
+DEEP_FORK = "deep-fork"
+FORK = "fork"
+
+
 @dataclass(frozen=True)
 class _Branch:
     """One node off the reference chain."""
@@ -71,6 +77,7 @@ def judge(survey: Survey, criteria: Criteria) -> Finding:
         evidence=tuple(_row(each) for each in sorted(deep, key=_worst_first)) + _open_rows(open_nodes, survey),
         silent=survey.silent,
         warnings=(f"fork that lasts, within the criteria: {some(old)}",) if old and state is State.PASS else (),
+        problems=_problems(deep, criteria),
         settling=state is State.UNKNOWN,
         figures=_figures(survey, reference, branches),
     )
@@ -81,6 +88,15 @@ def _failing(deep: list[_Branch], criteria: Criteria) -> bool:
     if any(each.split or (each.depth or 0) >= criteria.fork_depth for each in deep):
         return True
     return sum(each.since_slots > criteria.fork_lasting_slots for each in deep) >= 2
+
+
+def _problems(deep: list[_Branch], criteria: Criteria) -> tuple[str, ...]:
+    words = {
+        SPLIT: any(each.split for each in deep),
+        DEEP_FORK: any((each.depth or 0) >= criteria.fork_depth for each in deep),
+        FORK: any(each.since_slots > criteria.fork_warn_slots and not each.split for each in deep),
+    }
+    return tuple(word for word, holds in words.items() if holds)
 
 
 def _branch(survey: Survey, node: str, reference: Chain, criteria: Criteria) -> _Branch:

@@ -17,6 +17,11 @@ CHECK = CheckInfo(
 )
 
 
+# What may be wrong, the gravest first.
+MISSING_NODE = "missing-node"
+EXTRA_NODE = "extra-node"
+
+
 def look(evidence: Evidence) -> Finding:
     """Judge what was gathered."""
     assert isinstance(evidence.deployments, list)
@@ -53,6 +58,7 @@ def judge(expected: Sequence[NodeOutput], deployments: Sequence[Deployment], pod
         action="run `mina-infra up` again: it creates what is missing and keeps the volumes" if bad else "",
         evidence=tuple(rows),
         warnings=warnings,
+        problems=(*[MISSING_NODE] * bool(missing or stopped), *[EXTRA_NODE] * bool(awake or extra)),
         figures={
             "expected": len(names),
             "missing": len(missing),

@@ -17,6 +17,15 @@ CHECK = CheckInfo(
     runbook="sanity check 1: pods run and do not crash",
 )
 
+# What may be wrong with a pod, the gravest first.
+CRASH_LOOP = "crash-loop"
+IMAGE = "image"
+NOT_SCHEDULED = "not-scheduled"
+NO_POD = "no-pod"
+NOT_READY = "not-ready"
+PROBLEMS = (CRASH_LOOP, IMAGE, NOT_SCHEDULED, NO_POD, NOT_READY)
+
+_IMAGE_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
 # These do not heal by waiting; the rest (ContainerCreating, ImagePullBackOff, ...) is a start under way.
 _HOPELESS = frozenset({"ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError"})
 # A daemon that reaches no peer yet exits by design, so a young network crash-loops a few times; five are 5 minutes.
@@ -33,12 +42,14 @@ def judge(expected: Sequence[NodeOutput], pods: Sequence[Pod]) -> Finding:
     """Every node that is not paused has a pod that runs and is ready. Restarts in the past are warnings."""
     current = newest_pods(pods)
     rows: list[Row] = []
+    problems: set[str] = set()
     hopeless = False
     for node in expected:
         pod = current.get(node.name)
         problem = _problem(pod)
         if problem:
             rows.append({"node": node.name, "found": problem})
+            problems.add(_word(pod))
             hopeless = hopeless or (pod is not None and any(_is_hopeless(each) for each in pod.containers))
     total = len(expected)
     return Finding(
@@ -50,6 +61,7 @@ def judge(expected: Sequence[NodeOutput], pods: Sequence[Pod]) -> Finding:
         action="kubectl describe pod and the container's previous log say why" if rows else "",
         evidence=tuple(rows),
         warnings=_restarts(expected, current),
+        problems=tuple(each for each in PROBLEMS if each in problems),
         settling=bool(rows) and not hopeless,
         figures={"expected": total, "ready": total - len(rows), "restarts": _total_restarts(current)},
     )
@@ -74,6 +86,18 @@ def _problem(pod: Pod | None) -> str:
     if pod.phase != "Running":
         return pod.phase
     return "" if pod.ready else "not ready"
+
+
+def _word(pod: Pod | None) -> str:
+    """The one stable word for what is wrong with a pod that is not in order."""
+    if pod is None or pod.deleting:
+        return NO_POD
+    waiting = {container.waiting for container in pod.containers if container.waiting}
+    if "CrashLoopBackOff" in waiting:
+        return CRASH_LOOP
+    if waiting & _IMAGE_REASONS:
+        return IMAGE
+    return NOT_SCHEDULED if pod.unschedulable and not waiting else NOT_READY
 
 
 def _restarts(expected: Sequence[NodeOutput], current: dict[str, Pod]) -> tuple[str, ...]:

@@ -28,6 +28,10 @@ CHECK = CheckInfo(
     runbook="sanity check 3: blocks are created; unstable criterion 2: no new blocks",
 )
 
+# What may be wrong: no blocks at all, or too few.
+HALT = "halt"
+SLOW = "slow-production"
+
 _ACTION = "look at the block producers: are they up, synced, do their keys hold the stake that the ledger gives them?"
 
 
@@ -157,6 +161,13 @@ def _finding(
         else "",
         action=_ACTION if state is State.FAIL else "",
         evidence=({"node": None, "strip": "".join("■" if slot else "·" for slot in seen)},) if slots else (),
+        problems=(_word(seen, criteria),) if state is State.FAIL else (),
         settling=state is State.UNKNOWN or (state is State.FAIL and history.young),
         figures=figures,
     )
+
+
+def _word(seen: Sequence[bool], criteria: Criteria) -> str:
+    """A halt when even the newest empty slots alone are no chance."""
+    empty = next((number for number, slot in enumerate(reversed(seen)) if slot), len(seen))
+    return HALT if not seen or empty >= silent_slots(criteria.fill, criteria.production_error) else SLOW

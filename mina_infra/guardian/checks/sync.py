@@ -5,6 +5,7 @@ A node's own word (SYNCED) is no proof: what counts is which blocks of the refer
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -21,6 +22,14 @@ CHECK = CheckInfo(
     warm_up=Slots(4),
     runbook="sanity check 2: all nodes are synced to the best tip",
 )
+
+
+# What may be wrong, the gravest first.
+STUCK = "stuck"
+BOOTSTRAP_HANGS = "bootstrap-hangs"
+CATCHUP_HANGS = "catchup-hangs"
+BEHIND = "behind"
+PROBLEMS = (STUCK, BOOTSTRAP_HANGS, CATCHUP_HANGS, BEHIND)
 
 
 class _Place(Enum):
@@ -64,6 +73,7 @@ def judge(survey: Survey, criteria: Criteria) -> Finding:
         evidence=tuple(_row(node, positions[node], survey) for node in off),
         silent=survey.silent,
         warnings=(f"behind, within the criteria: {some(off)}",) if tolerated else (),
+        problems=_problems(survey, positions),
         settling=state is not State.PASS and not at[_Place.STUCK],
         figures={"expected": total, "at_tip": synced, "reference": survey.reference},
     )
@@ -77,6 +87,22 @@ def _state(stuck: bool, unseen: bool, enough: bool, lasting: bool) -> State:
     if enough:
         return State.PASS
     return State.FAIL if lasting else State.UNKNOWN
+
+
+def _problems(survey: Survey, positions: Mapping[str, _Position]) -> tuple[str, ...]:
+    words = set()
+    for node, position in positions.items():
+        if position.place is _Place.BEHIND:
+            words.add(BEHIND)
+        elif position.place is _Place.STUCK:
+            words.add(_hang(survey.answers[node].status.sync_status))
+    return tuple(word for word in PROBLEMS if word in words)
+
+
+def _hang(status: SyncStatus) -> str:
+    if status is SyncStatus.CATCHUP:
+        return CATCHUP_HANGS
+    return STUCK if status is SyncStatus.SYNCED else BOOTSTRAP_HANGS
 
 
 def _position(survey: Survey, node: str, criteria: Criteria) -> _Position:
