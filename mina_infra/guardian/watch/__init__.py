@@ -1,0 +1,1 @@
+"""Watching a testnet: look again and again, remember, report only what changes."""
