@@ -22,6 +22,10 @@ class Container:
     waiting: str | None  # the reason: ContainerCreating, CrashLoopBackOff, ImagePullBackOff, ...
     last_exit: int | None  # exit code of the run before this one
     last_reason: str | None  # OOMKilled, Error, ...
+    image: str = ""  # as the kubelet resolved it
+    started: datetime | None = None  # the run that is going on
+    last_started: datetime | None = None  # the run before it
+    last_ended: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ def pod_of(manifest: Manifest) -> Pod:
 
 def _container(status: Mapping[str, Any]) -> Container:
     ended = (status.get("lastState") or {}).get("terminated") or {}
-    waiting = (status.get("state") or {}).get("waiting")
+    state = status.get("state") or {}
+    waiting, started = state.get("waiting"), (state.get("running") or {}).get("startedAt")
     return Container(
         name=status["name"],
         ready=bool(status.get("ready")),
@@ -107,6 +112,10 @@ def _container(status: Mapping[str, Any]) -> Container:
         waiting=str(waiting.get("reason", "waiting")) if waiting is not None else None,
         last_exit=ended.get("exitCode"),
         last_reason=ended.get("reason"),
+        image=status.get("image", ""),
+        started=time_of(started) if started else None,
+        last_started=time_of(ended["startedAt"]) if ended.get("startedAt") else None,
+        last_ended=time_of(ended["finishedAt"]) if ended.get("finishedAt") else None,
     )
 
 

@@ -8,19 +8,24 @@ status = network.status("whale-1")          # a DaemonStatus, decoded from the r
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 from mina_infra.daemon.replies import BestChain, DaemonStatus, decode_best_chain, decode_status, request_body
 from mina_infra.errors import MinaInfraError
 from mina_infra.simulator.answers import Answers
 from mina_infra.simulator.chain import ChainConstants, Header, chain_id
-from mina_infra.simulator.network import Network, Observer, Truth
+from mina_infra.simulator.network import Happening, Network, Observer, Truth
 from mina_infra.simulator.node import Node, NodeSpec
 from mina_infra.simulator.store import MemoryStore
 from mina_infra.simulator.timing import Timing
 
 GENESIS_MS = 1_767_225_600_000
 """2026-01-01, where virtual time begins."""
+
+Entry = tuple[float, Happening | str]
+"""One entry of a node's log: when (ms since 1970), and what happened or the text itself."""
+_LOG_ENTRIES = 2000
 
 
 class NodeDown(MinaInfraError):
@@ -58,13 +63,26 @@ class SimulatedNetwork:
         identity = chain_id({"genesis": {"seed": seed}})
         self.constants = ChainConstants(chain_id=identity, genesis_ms=GENESIS_MS, slot_ms=slot_ms, k=k)
         self.network = Network(
-            self.constants, GENESIS_MS, timing=timing, commands_per_slot=commands_per_slot, observer=observer
+            self.constants, GENESIS_MS, timing=timing, commands_per_slot=commands_per_slot, observer=self._observe
         )
+        self.observer = observer
         self.answers = Answers(self.network)
+        self.logs: dict[str, deque[Entry]] = {}
+        """The newest entries of each node's log, by name."""
         self._volumes: dict[str, MemoryStore] = {}
         for spec in nodes if nodes is not None else small_network():
             self._volumes[spec.name] = MemoryStore()
             self.network.start(spec, self._volumes[spec.name])
+
+    def _observe(self, happening: Happening) -> None:
+        if happening.kind != "received" or happening.node.spec.seed:  # Debug lines, which only seeds write
+            self.write(happening.node.spec.name, happening)
+        if self.observer is not None:
+            self.observer(happening)
+
+    def write(self, name: str, entry: Happening | str) -> None:
+        """Add to a node's log."""
+        self.logs.setdefault(name, deque(maxlen=_LOG_ENTRIES)).append((self.network.now, entry))
 
     # --- time and faults ------------------------------------------------------------------------------------------
 
