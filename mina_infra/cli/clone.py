@@ -8,10 +8,9 @@ from cyclopts import Parameter
 
 from mina_infra.cli.console import Reporter
 from mina_infra.cli.deploy import confirm
-from mina_infra.cli.options import DEFAULT_CLUSTER, ClusterName, Yes
+from mina_infra.cli.options import DEFAULT_CLUSTER, ClusterName, Yes, assignments
 from mina_infra.cli.place import Place, place_of
 from mina_infra.cli.stopping import run_up
-from mina_infra.errors import EngineError
 
 if TYPE_CHECKING:
     from mina_infra.cluster.api import KubeApi
@@ -57,7 +56,9 @@ def clone(
         plans = (environments[0].plan, environments[1].plan)
         seen = places[0].ask(lambda api: look(api, plans[0]))
         there = places[1].ask(lambda api: look(api, plans[1]))
-        todo = plan_clone(*plans, seen, there, _map(map or []))
+        todo = plan_clone(
+            *plans, seen, there, assignments("--map", map, "NODE=NODE, of the source and of the copy", "whale-1=fish-3")
+        )
         _tell(todo, reporter)
         names = (plans[0].spec.name, plans[1].spec.name)
         question = f"Copy {len(todo.copies)} volumes of '{names[0]}' and deploy '{names[1]}'?"
@@ -97,7 +98,7 @@ def _stop_source(place: Place, environment: "EngineEnvironment", reporter: Repor
         return None
     spec = environment.plan.spec
     before = place.ask(lambda api: paused_nodes(api, spec))
-    if before >= {name for group in spec.nodes for name in group.node_names()}:
+    if before >= set(spec.node_names()):
         reporter.say("stopped", f"'{spec.name}' is stopped already and stays so; `mina-infra resume` starts it")
         return None
     run_up(place, environment, reporter, paused=ALL)
@@ -120,14 +121,3 @@ def _both(
             return await question(source, target)
 
     return asyncio.run(session())
-
-
-def _map(words: list[str]) -> dict[str, str]:
-    """Raises EngineError for what is not NODE=NODE."""
-    found = {}
-    for word in words:
-        its, equals, mine = word.partition("=")
-        if not (its and equals and mine):
-            raise EngineError(f"--map {word}: write NODE=NODE, of the source and of the copy: whale-1=fish-3")
-        found[its] = mine
-    return found

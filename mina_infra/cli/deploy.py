@@ -179,7 +179,7 @@ def destroy(*, where: Where = HERE, yes: Yes = False) -> int:
             )
         environment = place.environment()
         planned = environment.plan
-        kept = sum(each.protect and each.manifest["kind"] == "PersistentVolumeClaim" for each in planned.objects())
+        kept = sum(each.protect for each in planned.of_kind("PersistentVolumeClaim"))
         deleted = len(planned.outputs.claims) - kept
         told = [f"{kept} claims are kept"] * planned.keeps + [f"its {deleted} claims are deleted"] * bool(deleted)
         volumes = ", ".join(told)

@@ -35,7 +35,7 @@ class _Scene:
 
     @property
     def everyone(self) -> frozenset[str]:
-        return frozenset(name for group in self.spec.nodes for name in group.node_names())
+        return frozenset(self.spec.node_names())
 
 
 def pause(*, where: Where = HERE, node: Nodes = None, group: Groups = None, yes: Yes = False) -> int:

@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from mina_infra.cli.place import Place, place_of
+from mina_infra.errors import EngineError
 from mina_infra.local.paths import DEFAULT_CLUSTER as DEFAULT_CLUSTER
 
 DEFAULT_STACK = "local"
@@ -54,3 +55,14 @@ class Where:
 
 
 HERE = Where()
+
+
+def assignments(option: str, words: list[str] | None, form: str, example: str) -> dict[str, str]:
+    """What `option` says in words of the form A=B. Raises EngineError for another word."""
+    found = {}
+    for word in words or ():
+        left, equals, right = word.partition("=")
+        if not (left and equals and right):
+            raise EngineError(f"{option} {word}: write {form}: {example}")
+        found[left] = right
+    return found

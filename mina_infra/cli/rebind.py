@@ -8,8 +8,7 @@ from cyclopts import Parameter
 
 from mina_infra.cli.console import Reporter
 from mina_infra.cli.deploy import confirm
-from mina_infra.cli.options import HERE, Json, Where, Yes
-from mina_infra.errors import EngineError
+from mina_infra.cli.options import HERE, Json, Where, Yes, assignments
 
 
 def volumes(*, where: Where = HERE, json: Json = False) -> int:
@@ -65,7 +64,12 @@ def rebind(
         plan = place.environment().plan
         saved = read_file(from_file, plan) if from_file else ()
         seen = place.ask(partial(look, plan=plan))
-        found = plan_rebind(plan, seen, saved=saved, chosen=_choices(volume or []))
+        found = plan_rebind(
+            plan,
+            seen,
+            saved=saved,
+            chosen=assignments("--volume", volume, "CLAIM=VOLUME", "whale-1-runtime-state-e1=pvc-0b5c"),
+        )
         for line in found.passed_over:
             reporter.say("left alone", line)
         for pair in found.pairs:
@@ -83,14 +87,3 @@ def rebind(
             reporter.say("new", f"{len(found.missing)} claims have none and are made empty by the next up")
         reporter.say("next", place.command("up"))
     return 0
-
-
-def _choices(words: list[str]) -> dict[str, str]:
-    """Raises EngineError for what is not CLAIM=VOLUME."""
-    found = {}
-    for word in words:
-        claim, equals, name = word.partition("=")
-        if not (claim and equals and name):
-            raise EngineError(f"--volume {word}: write CLAIM=VOLUME, for example whale-1-runtime-state-e1=pvc-0b5c")
-        found[claim] = name
-    return found

@@ -119,13 +119,13 @@ def _foreign(env: EngineEnvironment) -> dict[str, list[ObjectKey]]:
     """Classes that claims name and the plan does not make, with these claims."""
     own = {each.manifest["metadata"]["name"] for each in env.plan.classes}
     found: dict[str, list[ObjectKey]] = {}
-    for each in env.plan.objects():
+    for claim in env.plan.claims():
         # With a volume of its own a claim is matched by the name alone; no class need exist.
-        if each.manifest["kind"] == CLAIM.kind and "volumeName" not in each.manifest["spec"]:
+        if "volumeName" not in claim["spec"]:
             for field_ in ("storageClassName", "volumeAttributesClassName"):
-                name = each.manifest["spec"].get(field_)
+                name = claim["spec"].get(field_)
                 if name and name not in own:
-                    found.setdefault(name, []).append(ObjectKey.of(each.manifest))
+                    found.setdefault(name, []).append(ObjectKey.of(claim))
     return found
 
 

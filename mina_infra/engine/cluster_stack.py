@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,12 +11,11 @@ from mina_infra.engine import classes
 from mina_infra.engine.classes import ClusterClasses
 from mina_infra.engine.environment import EngineEnvironment
 from mina_infra.engine.inventory import known_kind, some
-from mina_infra.engine.process import end_leftovers
 from mina_infra.engine.report import Report, Silent
-from mina_infra.engine.run import EngineRun, Preview, RunResult, changing, finishing
+from mina_infra.engine.run import EngineRun, Preview, RunResult, changing, digest_of, finishing
 from mina_infra.engine.state import ObjectKey, Recorded, recorded
 from mina_infra.engine.told import adopting, guarded
-from mina_infra.errors import EngineError, MinaInfraError
+from mina_infra.errors import EngineError
 
 
 @dataclass(frozen=True)
@@ -49,19 +47,7 @@ def preview(env: EngineEnvironment, report: Report | None = None) -> Preview:
     """What `up` would do, as data. Raises EngineError for what it would refuse."""
     report = report or Silent()
     look(env, report)
-    run = EngineRun(env, report, len(env.classes), {"preview": ["--show-sames"]})
-    failure: MinaInfraError | None = None
-    try:
-        with guarded():
-            run.go(lambda stack, **common: stack.preview(json=True, **common))
-    except EngineError as error:
-        failure = error
-    finally:
-        end_leftovers(env.lock, grace_s=1.0)
-    try:
-        return Preview(json.loads(run.printed), failed=failure is not None)
-    except ValueError:
-        raise failure or EngineError("the engine printed no digest") from None
+    return digest_of(env, report, len(env.classes))
 
 
 def destroy(env: EngineEnvironment, report: Report | None = None) -> RunResult:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from mina_infra.cluster.api import CLAIM, PERSISTENT_VOLUME, KubeApi
+from mina_infra.cluster.api import PERSISTENT_VOLUME, KubeApi
 from mina_infra.engine.inventory import Live, some
 from mina_infra.engine.state import ObjectKey
 from mina_infra.errors import EngineError
@@ -22,8 +22,7 @@ async def examine_existing(api: KubeApi, plan: TestnetPlan, live: Live, allow: S
     A claim that a pattern of `allow` names may begin anew, whatever it has left. Asks only when a claim is to be made.
     Changes nothing.
     """
-    claims = [each.manifest for each in plan.objects() if each.manifest["kind"] == CLAIM.kind]
-    new = [manifest for manifest in claims if ObjectKey.of(manifest) not in live]
+    new = [manifest for manifest in plan.claims() if ObjectKey.of(manifest) not in live]
     if not new:
         return
     volumes = await api.objects(PERSISTENT_VOLUME)

@@ -187,24 +187,31 @@ def preview(
     report = report or Silent()
     situation = asyncio.run(look(env, report, allow))
     total = max(len(env.plan.objects()), len(situation.recorded.objects))
+    with pausing(env, paused):
+        found = digest_of(env, report, total)
+    refused = situation.volumes.refused
+    if refused:
+        told = {"severity": "error", "message": message(refused, shown=None)}
+        found.digest.setdefault("diagnostics", []).append(told)
+    return Preview(found.digest, failed=found.failed or bool(refused))
+
+
+def digest_of(env: EngineEnvironment, report: Report, total: int) -> Preview:
+    """Ask the engine for its digest. Raises EngineError when it prints none."""
     # A flipped retainOnDelete is visible in no other way (docs/facts.md: pulumi/preview-digest).
     run = EngineRun(env, report, total, {"preview": ["--show-sames"]})
     failure: MinaInfraError | None = None
     try:
-        with guarded(), pausing(env, paused):
+        with guarded():
             run.go(lambda stack, **common: stack.preview(json=True, **common))
     except EngineError as error:
         failure = error
     finally:
         end_leftovers(env.lock, grace_s=1.0)
     try:
-        digest = json.loads(run.printed)
+        return Preview(json.loads(run.printed), failed=failure is not None)
     except ValueError:
         raise failure or EngineError("the engine printed no digest") from None
-    refused = situation.volumes.refused
-    if refused:
-        digest.setdefault("diagnostics", []).append({"severity": "error", "message": message(refused, shown=None)})
-    return Preview(digest, failed=failure is not None or bool(refused))
 
 
 @contextmanager

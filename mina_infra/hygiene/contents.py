@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from mina_infra.persistence import objects
 from mina_infra.plan import labels
 from mina_infra.spec import Provider, VolumeKind
-from mina_infra.spec.values import Size
 from mina_infra.storage.prices import SNAPSHOT, usd_a_month
 from mina_infra.storage.products import product_of
 
@@ -18,7 +18,6 @@ Manifest = Mapping[str, Any]
 Claim = tuple[str, str]
 """Namespace and name."""
 
-PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 LOCAL = "local.mina-infra"
 REGION = "topology.kubernetes.io/region"
 _CLAIM = rf"(.+-)?({'|'.join(kind.value for kind in VolumeKind)})-e\d+"
@@ -51,7 +50,7 @@ class Contents:
 
     def product(self, of: Manifest) -> tuple[Provider, str] | None:
         """What a claim or volume is billed as, by its class; None where the class is gone or its driver not known."""
-        if (of["metadata"].get("annotations") or {}).get(PROVISIONED_BY) == LOCAL:
+        if objects.annotation(of, objects.PROVISIONED_BY) == LOCAL:
             return Provider.LOCAL, "local"
         name = of["spec"].get("storageClassName")
         found = next((each for each in self.classes if each["metadata"]["name"] == name), None)
@@ -85,10 +84,7 @@ class Contents:
 
 def moved_from(volume: Manifest) -> str:
     """Namespace and name of the claim whose data `migrate` moved away from this volume; empty for any other volume."""
-    metadata = volume["metadata"]
-    if labels.MOVED not in (metadata.get("labels") or {}):
-        return ""
-    return str((metadata.get("annotations") or {}).get(labels.MOVED_FROM, ""))
+    return objects.annotation(volume, labels.MOVED_FROM) if objects.label(volume, labels.MOVED) else ""
 
 
 def claims_of_pod(namespace: str, pod: Manifest) -> set[Claim]:
@@ -98,7 +94,7 @@ def claims_of_pod(namespace: str, pod: Manifest) -> set[Claim]:
 
 
 def is_labelled(manifest: Manifest) -> bool:
-    return bool((manifest["metadata"].get("labels") or {}).get(labels.MANAGED_BY) == "mina-infra")
+    return objects.label(manifest, labels.MANAGED_BY) == "mina-infra"
 
 
 def is_ours(volume: Manifest, contents: Contents) -> bool:
@@ -108,11 +104,6 @@ def is_ours(volume: Manifest, contents: Contents) -> bool:
     return (
         is_labelled(volume) or volume["spec"].get("storageClassName") in own or _OUR_CLAIM.fullmatch(name) is not None
     )
-
-
-def gib_of(quantity: str) -> int:
-    """Whole GiB of a Kubernetes quantity, rounded up."""
-    return -(-int(quantity) // 2**30) if quantity.isdigit() else Size(quantity).gib
 
 
 def is_our_snapshot(name: str) -> bool:

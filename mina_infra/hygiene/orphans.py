@@ -15,11 +15,11 @@ from mina_infra.hygiene.contents import (
     Contents,
     Manifest,
     claims_of_pod,
-    gib_of,
     is_labelled,
     is_ours,
     moved_from,
 )
+from mina_infra.persistence import objects
 from mina_infra.persistence.objects import is_bound
 from mina_infra.plan import TestnetPlan
 
@@ -91,7 +91,7 @@ def _claims(contents: Contents, known: Owners) -> Iterator[Orphan]:
         key = (metadata["namespace"], metadata["name"])
         if not is_labelled(claim) or key in known.claims or key in mounted or "deletionTimestamp" in metadata:
             continue
-        gib = gib_of(claim["spec"]["resources"]["requests"]["storage"])
+        gib = objects.gib(claim["spec"]["resources"]["requests"]["storage"])
         row = Orphan("claim", "/".join(key), gib, contents.usd(claim, gib, known.regions), "", manifest=claim)
         if key[0] in known.testnets:
             yield replace(row, reason="its stack neither plans it nor has it on record")
@@ -107,7 +107,7 @@ def _volumes(contents: Contents, known: Owners) -> Iterator[Orphan]:
         name, namespace = volume["metadata"]["name"], reference.get("namespace", "")
         if phase not in ("Released", "Available", "Failed") or name in known.volumes or not is_ours(volume, contents):
             continue
-        gib = gib_of(volume["spec"]["capacity"]["storage"])
+        gib = objects.gib(volume["spec"]["capacity"]["storage"])
         row = Orphan("volume", name, gib, contents.usd(volume, gib, known.regions), "", manifest=volume)
         of = f"{phase}, of {namespace}/{reference.get('name')}" if reference else f"{phase}, of no claim"
         if (moved := moved_from(volume)) and namespace in known.testnets:

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from mina_infra.hygiene.contents import Contents, Manifest, gib_of, is_labelled, is_our_snapshot
+from mina_infra.hygiene.contents import Contents, Manifest, is_labelled, is_our_snapshot
 from mina_infra.hygiene.disks import of_cluster
 from mina_infra.hygiene.orphans import Orphan, Owners
+from mina_infra.persistence import objects
 from mina_infra.spec import Provider
 from mina_infra.storage.disks import made_for
 from mina_infra.storage.prices import SNAPSHOT, usd_a_month
@@ -43,7 +44,7 @@ def _snapshots(contents: Contents, known: Owners) -> Iterator[Orphan]:
         namespace = metadata["namespace"]
         if not is_labelled(snapshot) or namespace in known.testnets or "deletionTimestamp" in metadata:
             continue
-        gib = gib_of((snapshot.get("status") or {}).get("restoreSize") or "0")
+        gib = objects.gib((snapshot.get("status") or {}).get("restoreSize") or "0")
         content = contents.content_of(snapshot)
         usd = contents.usd_of_snapshot(content, gib, known.regions) if content else None
         reason = f"testnet '{namespace}' is no stack of this project"
@@ -62,7 +63,7 @@ def _contents(contents: Contents, known: Owners) -> Iterator[Orphan]:
             continue
         if not is_labelled(content) and not is_our_snapshot(reference.get("name", "")):
             continue
-        gib = gib_of(str((content.get("status") or {}).get("restoreSize") or 0))
+        gib = objects.gib(str((content.get("status") or {}).get("restoreSize") or 0))
         usd = contents.usd_of_snapshot(content, gib, known.regions)
         row = Orphan("snapshot content", content["metadata"]["name"], gib, usd, "", manifest=content)
         if not reference.get("uid") and (namespace, reference.get("name")) in contents.snapshot_names:

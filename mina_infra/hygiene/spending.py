@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from mina_infra.hygiene.contents import Claim, Contents, claims_of_pod, gib_of, is_our_snapshot, is_ours, moved_from
+from mina_infra.hygiene.contents import Claim, Contents, claims_of_pod, is_our_snapshot, is_ours, moved_from
+from mina_infra.persistence import objects
 from mina_infra.spec import Provider
 from mina_infra.storage.prices import SNAPSHOT, dated, usd_a_month
 from mina_infra.storage.products import product_of
@@ -124,7 +125,7 @@ def _claims(contents: Contents) -> Iterator[_Disk]:
         else:
             state = State.PAUSED if key in paused else State.KEPT
         size = volume["spec"]["capacity"]["storage"] if volume else claim["spec"]["resources"]["requests"]["storage"]
-        yield _disk(contents, key[0], state, volume or claim, gib_of(size))
+        yield _disk(contents, key[0], state, volume or claim, objects.gib(size))
 
 
 def _users(contents: Contents) -> tuple[set[Claim], set[Claim]]:
@@ -149,7 +150,7 @@ def _released(contents: Contents) -> Iterator[_Disk]:
             continue
         if is_ours(volume, contents):
             namespace = (volume["spec"].get("claimRef") or {}).get("namespace") or NOBODY
-            gib = gib_of(volume["spec"]["capacity"]["storage"])
+            gib = objects.gib(volume["spec"]["capacity"]["storage"])
             yield _disk(contents, namespace, State.MOVED if moved_from(volume) else State.RELEASED, volume, gib)
 
 
@@ -163,7 +164,7 @@ def _snapshots(contents: Contents) -> Iterator[_Disk]:
             continue
         found = product_of({"provisioner": content["spec"]["driver"]})
         product = (found[0], SNAPSHOT) if found else None
-        gib = gib_of(str((content.get("status") or {}).get("restoreSize") or 0))
+        gib = objects.gib(str((content.get("status") or {}).get("restoreSize") or 0))
         yield _Disk(namespace, State.SNAPSHOT, "(snapshots)", product, gib)
 
 

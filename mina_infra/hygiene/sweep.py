@@ -20,8 +20,9 @@ from mina_infra.cluster.api import (
     KubeApi,
 )
 from mina_infra.errors import ClusterError
-from mina_infra.hygiene.contents import PROVISIONED_BY, Contents, Manifest
+from mina_infra.hygiene.contents import Contents, Manifest
 from mina_infra.hygiene.orphans import Orphan
+from mina_infra.persistence import objects
 
 _BEING_DELETED = "snapshot.storage.kubernetes.io/volumesnapshot-being-deleted"
 """Without it the driver's sidecar lets a content go and keeps what lies behind (docs/facts.md: snapshots/deletion)."""
@@ -79,7 +80,7 @@ async def delete(api: KubeApi, orphan: Orphan) -> str:
         bound = orphan.manifest["spec"].get("volumeName")
         volume = await api.get(PERSISTENT_VOLUME, bound) if bound else None
         if volume is not None and volume["spec"].get("claimRef", {}).get("uid") == orphan.manifest["metadata"]["uid"]:
-            await _let_go(api, volume)
+            await objects.let_go(api, volume)
         await api.delete(CLAIM, name, namespace)
         return f"claim {orphan.name} and its volume"
     if orphan.kind == "snapshot content":
@@ -87,11 +88,11 @@ async def delete(api: KubeApi, orphan: Orphan) -> str:
     volume = await api.get(PERSISTENT_VOLUME, orphan.name)
     if volume is None:
         return f"volume {orphan.name} (gone already)"
-    made_by = (volume["metadata"].get("annotations") or {}).get(PROVISIONED_BY)
-    if made_by is None:
+    made_by = objects.annotation(volume, objects.PROVISIONED_BY)
+    if not made_by:
         await api.delete(PERSISTENT_VOLUME, orphan.name)
         return f"volume {orphan.name}; what lies behind it stays, no provisioner made it"
-    await _let_go(api, {**volume, "metadata": {**volume["metadata"], **_version(orphan)}})
+    await objects.let_go(api, {**volume, "metadata": {**volume["metadata"], **_version(orphan)}})
     await api.delete(PERSISTENT_VOLUME, orphan.name)
     return f"volume {orphan.name} and its disk"
 
@@ -115,13 +116,3 @@ async def _delete_content(api: KubeApi, orphan: Orphan) -> str:
 
 def _version(orphan: Orphan) -> dict[str, str]:
     return {"resourceVersion": orphan.manifest["metadata"]["resourceVersion"]}
-
-
-async def _let_go(api: KubeApi, volume: dict[str, object]) -> None:
-    metadata = volume["metadata"]
-    assert isinstance(metadata, dict)
-    patch = {
-        "metadata": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]},
-        "spec": {"persistentVolumeReclaimPolicy": "Delete"},
-    }
-    await api.patch(PERSISTENT_VOLUME, metadata["name"], patch)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mina_infra.cluster.api import CLAIM, SNAPSHOT_CONTENT, VOLUME_SNAPSHOT, ApiStatusError, KubeApi
+from mina_infra.cluster.api import CLAIM, SNAPSHOT_CONTENT, VOLUME_SNAPSHOT, KubeApi
 from mina_infra.errors import ClusterError, MinaInfraError
 from mina_infra.persistence import objects, snapshots
 from mina_infra.persistence.objects import name_of
@@ -24,12 +24,12 @@ from mina_infra.persistence.snapshots import Wanted
 from mina_infra.persistence.volumes import Contents, planned_claims
 from mina_infra.plan import TestnetPlan, labels
 from mina_infra.plan.genesis_digest import digest
-from mina_infra.spec import NodeGroup, TestnetSpec, VolumeKind
+from mina_infra.spec import TestnetSpec, VolumeKind
 from mina_infra.storage.matching import capacity_gib, requested_gib
 
 Manifest = Mapping[str, Any]
 
-KINDS = (VolumeKind.RUNTIME_STATE, VolumeKind.POSTGRES_STATE)
+KINDS = snapshots.DEFAULT_KINDS
 """What is cloned: each node's own state. The genesis artefacts are filled anew, from the same source."""
 
 READY_S = 300.0
@@ -54,7 +54,7 @@ class Copied:
     @property
     def snapshot(self) -> str:
         """The snapshot's name, in both namespaces."""
-        return f"{name_of(self.source)}-{self.occasion}"
+        return snapshots.name_for(name_of(self.source), self.occasion)
 
     @property
     def content(self) -> str:
@@ -103,8 +103,7 @@ def pairs(source: TestnetSpec, target: TestnetSpec, chosen: Mapping[str, str] | 
 
 def _chosen(source: TestnetSpec, target: TestnetSpec, chosen: Mapping[str, str]) -> dict[str, str]:
     for testnet, names in ((source, chosen), (target, chosen.values())):
-        known = {name for group in testnet.nodes for name in group.node_names()}
-        unknown = [name for name in names if name not in known]
+        unknown = [name for name in names if name not in testnet.node_names()]
         if unknown:
             raise CloneRefusedError(f"--map names '{unknown[0]}', which is no node of '{testnet.name}'")
     found = {mine: its for its, mine in chosen.items()}
@@ -143,15 +142,11 @@ def plan_clone(
     served = {objects.label(each.target, "app") for each in copies}
     return ClonePlan(
         tuple(copies),
-        empty=tuple(name for name in _names(target.spec.nodes) if name not in served and _has_state(planned, name)),
+        empty=tuple(name for name in target.spec.node_names() if name not in served and _has_state(planned, name)),
         unused=tuple(
-            name for name in _names(source.spec.nodes) if name not in got.values() and _has_state(seen.claims, name)
+            name for name in source.spec.node_names() if name not in got.values() and _has_state(seen.claims, name)
         ),
     )
-
-
-def _names(groups: Iterable[NodeGroup]) -> Iterable[str]:
-    return (name for group in groups for name in group.node_names())
 
 
 def _has_state(planned: Mapping[str, Manifest], node: str) -> bool:
@@ -238,18 +233,14 @@ async def import_all(
     Raises ClusterError; the same again completes it.
     """
     taken = {name_of(each): each for each in await snapshots.take(source, plans[0].spec, clone.wanted(), report)}
-    await _create(target, _namespace(plans[1]))
+    await objects.create_once(target, plans[1].namespace())
     todo = [each for each in clone.copies if not each.made]
     for number, each in enumerate(todo, 1):
         report.update(f"{number}/{len(todo)} {each.line()}")
         await _import(source, target, each, taken[each.snapshot], plans[1].spec)
     await _until_ready(target, plans[1].spec.namespace, [each.snapshot for each in todo], report)
     for each in todo:
-        await _create(target, claim_of(each))
-
-
-def _namespace(plan: TestnetPlan) -> Manifest:
-    return next(each.manifest for each in plan.objects() if each.manifest["kind"] == "Namespace")
+        await objects.create_once(target, claim_of(each))
 
 
 def claim_of(each: Copied) -> dict[str, Any]:
@@ -267,7 +258,7 @@ async def _import(source: KubeApi, target: KubeApi, each: Copied, snapshot: Mani
     if content is None or not handle:
         raise ClusterError(f"snapshot '{each.snapshot}' says nothing of what it holds; the same command tries again")
     for manifest in imported(each, str(content["spec"]["driver"]), str(handle), spec):
-        await _create(target, manifest)
+        await objects.create_once(target, manifest)
 
 
 def imported(each: Copied, driver: str, handle: str, spec: TestnetSpec) -> tuple[Manifest, Manifest]:
@@ -347,12 +338,3 @@ async def clean(source: KubeApi, target: KubeApi, clone: ClonePlan) -> int:
         if snapshot is not None and objects.label(snapshot, labels.SNAPSHOT) == clone.copies[0].occasion:
             await snapshots.delete(source, snapshot)
     return sum(snapshot is not None for snapshot in found)
-
-
-async def _create(api: KubeApi, manifest: Manifest) -> None:
-    """Create it; what an interrupted run made already is taken as it is."""
-    try:
-        await api.create(dict(manifest))
-    except ApiStatusError as error:
-        if error.code != 409:
-            raise

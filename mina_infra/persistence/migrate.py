@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol, TypeVar
 
 from mina_infra.cluster.api import (
@@ -21,7 +22,7 @@ from mina_infra.cluster.api import (
 )
 from mina_infra.errors import ClusterError, MinaInfraError
 from mina_infra.persistence import objects, snapshots
-from mina_infra.persistence.moves import Move, Scene, held, left_behind, look, moves
+from mina_infra.persistence.moves import Move, Scene, held, left_behind, look, moves, occasion_of
 from mina_infra.persistence.objects import Manifest, name_of
 from mina_infra.persistence.report import Report
 from mina_infra.persistence.snapshots import Wanted
@@ -69,9 +70,9 @@ def run(
         wave = frozenset(order[start : start + size])
         remaining = _all(plan, ask, ())
         mine = [each for each in remaining if each.node in wave]
-        ask(lambda api, mine=mine: _forget_snapshots(api, plan.spec, mine))  # type: ignore[misc]
+        ask(partial(_forget_snapshots, spec=plan.spec, mine=mine))
         _go(plan, run_up, wave, remaining)
-        ask(lambda api, mine=mine: _carry(api, plan.spec, mine, report))  # type: ignore[misc]
+        ask(partial(_carry, spec=plan.spec, mine=mine, report=report))
         report.say("moved", f"{len(mine)} volumes of {', '.join(sorted(wave)[:5])}{', ...' * (len(wave) > 5)}")
     _go(plan, run_up, frozenset(), _all(plan, ask, ()))
     return len(begun) + len(todo)
@@ -167,11 +168,7 @@ async def _restore(api: KubeApi, spec: TestnetSpec, mine: Sequence[Move], report
                 f"claim '{each.name}' is gone and its snapshot '{each.snapshot}' is not ready. Its data is on volume "
                 f"{name_of(each.volume)}, which is kept: `mina-infra rebind` gives it back."
             )
-        try:
-            await api.create(_claim(each))
-        except ApiStatusError as error:
-            if error.code != 409:  # an earlier run of this command made it
-                raise
+        await objects.create_once(api, _claim(each))
         await _mark_done(api, each.volume)
 
 
@@ -226,13 +223,8 @@ def old_volumes(plan: TestnetPlan, scene: Scene) -> list[Manifest]:
 async def delete_old(api: KubeApi, spec: TestnetSpec, volume: Manifest) -> None:
     """Delete an old volume with its disk, and the snapshot that it was moved through."""
     claim = objects.annotation(volume, labels.MOVED_FROM).partition("/")[2]
-    name = f"{claim}-move-{str(volume['spec']['claimRef']['uid'])[:8]}"
-    taken = await api.get(VOLUME_SNAPSHOT, name, spec.namespace)
+    taken = await api.get(VOLUME_SNAPSHOT, snapshots.name_for(claim, occasion_of(volume)), spec.namespace)
     if taken is not None:
         await snapshots.delete(api, taken)
-    patch = {
-        "metadata": {"resourceVersion": volume["metadata"]["resourceVersion"]},
-        "spec": {"persistentVolumeReclaimPolicy": "Delete"},
-    }
-    await api.patch(PERSISTENT_VOLUME, name_of(volume), patch)
+    await objects.let_go(api, volume)
     await api.delete(PERSISTENT_VOLUME, name_of(volume))

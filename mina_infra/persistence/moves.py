@@ -14,6 +14,7 @@ from mina_infra.cluster.api import CLAIM, DEPLOYMENT, PERSISTENT_VOLUME, STORAGE
 from mina_infra.errors import MinaInfraError
 from mina_infra.persistence import objects
 from mina_infra.persistence.objects import Manifest, name_of
+from mina_infra.persistence.snapshots import name_for
 from mina_infra.plan import TestnetPlan, labels
 from mina_infra.spec import DiskType, NodeGroup, Retention, TestnetSpec, VolumeKind
 from mina_infra.spec.hold import Held
@@ -69,12 +70,16 @@ class Move:
 
     @property
     def occasion(self) -> str:
-        """Of its snapshot: each life of a claim has one."""
-        return f"move-{str(self.volume['spec']['claimRef']['uid'])[:8]}"
+        return occasion_of(self.volume)
 
     @property
     def snapshot(self) -> str:
-        return f"{self.name}-{self.occasion}"
+        return name_for(self.name, self.occasion)
+
+
+def occasion_of(volume: Manifest) -> str:
+    """Of the snapshot that a volume is moved through: each life of a claim has one."""
+    return f"move-{str(volume['spec']['claimRef']['uid'])[:8]}"
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ def _moves(plan: TestnetPlan, scene: Scene) -> Iterator[Move]:
         for each in left_behind(plan.spec, scene.volumes.values())
         if objects.label(each, labels.MOVED) == labels.BEGUN
     }
-    for planned in (each.manifest for each in plan.objects() if each.manifest["kind"] == CLAIM.kind):
+    for planned in plan.claims():
         if not objects.label(planned, labels.APP) or planned["spec"].get("volumeName"):
             continue  # of the whole testnet: a Job fills it anew; or a volume that is said to be used as it is
         if objects.label(planned, labels.ERA) != str(plan.spec.era):
@@ -138,7 +143,7 @@ async def left_stopped(api: KubeApi, plan: TestnetPlan) -> list[str]:
     """Nodes that the document lets run and that stand still: a killed command did not come to starting them."""
     there = await api.objects(DEPLOYMENT, plan.spec.namespace, labels=objects.owned(plan.spec.name))
     still = {name_of(each) for each in there if each["spec"].get("replicas") == 0}
-    running = {node for group in plan.spec.nodes for node in group.node_names()} - plan.spec.paused_nodes()
+    running = set(plan.spec.node_names()) - plan.spec.paused_nodes()
     return sorted(still & running)
 
 

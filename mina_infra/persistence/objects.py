@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from mina_infra.cluster.api import VOLUME_SNAPSHOT, ApiStatusError, KubeApi
+from mina_infra.cluster.api import PERSISTENT_VOLUME, VOLUME_SNAPSHOT, ApiStatusError, KubeApi
 from mina_infra.errors import MinaInfraError
 from mina_infra.plan import labels
-from mina_infra.spec.values import Size
+from mina_infra.spec.values import bytes_of
 
 Manifest = dict[str, Any]
 
@@ -39,14 +39,28 @@ def is_bound(claim: Mapping[str, Any]) -> bool:
 
 def gib(quantity: str | None) -> int:
     """Whole GiB, rounded up; 0 for none."""
-    if not quantity:
-        return 0
-    return -(-int(quantity) // 2**30) if quantity.isdigit() else Size(quantity).gib
+    return -(-bytes_of(quantity) // 2**30) if quantity else 0
 
 
 def driver_of(volume: Mapping[str, Any]) -> str:
     """The CSI driver of a PersistentVolume; empty for one that no driver made."""
     return str((volume["spec"].get("csi") or {}).get("driver") or annotation(volume, PROVISIONED_BY))
+
+
+async def create_once(api: KubeApi, manifest: Mapping[str, Any]) -> None:
+    """Create it; what an interrupted run, or one beside it, made already is taken as it is."""
+    try:
+        await api.create(dict(manifest))
+    except ApiStatusError as error:
+        if error.code != 409:
+            raise
+
+
+async def let_go(api: KubeApi, volume: Mapping[str, Any]) -> None:
+    """Let a volume's disk go with it, or with its claim. Raises ApiStatusError (409) when it changed since."""
+    seen = {key: volume["metadata"][key] for key in ("uid", "resourceVersion")}
+    patch = {"metadata": seen, "spec": {"persistentVolumeReclaimPolicy": "Delete"}}
+    await api.patch(PERSISTENT_VOLUME, name_of(volume), patch)
 
 
 def time_of(text: str) -> datetime:

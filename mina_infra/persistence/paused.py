@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Set
 
 from mina_infra.cluster.api import DEPLOYMENT, KubeApi
-from mina_infra.plan import labels
+from mina_infra.persistence.objects import owned
 from mina_infra.spec import TestnetSpec
 
 
 async def paused_nodes(api: KubeApi, spec: TestnetSpec) -> frozenset[str]:
     """The testnet's nodes whose Deployment is scaled to zero, whoever did it. Raises ClusterError."""
-    ours = ",".join(f"{key}={value}" for key, value in labels.of_testnet(spec).items())
-    found = await api.objects(DEPLOYMENT, spec.namespace, labels=ours)
-    known = {name for group in spec.nodes for name in group.node_names()}
+    found = await api.objects(DEPLOYMENT, spec.namespace, labels=owned(spec.name))
     stopped = {item["metadata"]["name"] for item in found if item["spec"].get("replicas", 1) == 0}
-    return frozenset(stopped & known)
+    return frozenset(stopped & set(spec.node_names()))
 
 
 def chosen_nodes(spec: TestnetSpec, nodes: Iterable[str], groups: Iterable[str]) -> frozenset[str]:
@@ -27,8 +25,7 @@ def chosen_nodes(spec: TestnetSpec, nodes: Iterable[str], groups: Iterable[str])
 
 def how_to_write(spec: TestnetSpec, nodes: Set[str]) -> Iterator[str]:
     """What to add to the document so that exactly these nodes stay paused, shortest first."""
-    everyone = {name for group in spec.nodes for name in group.node_names()}
-    if nodes >= everyone:
+    if nodes >= set(spec.node_names()):
         yield "paused: true"
         return
     for group in spec.nodes:

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mina_infra.cluster.api import CLAIM, PERSISTENT_VOLUME, ApiStatusError, KubeApi
+from mina_infra.cluster.api import CLAIM, PERSISTENT_VOLUME, KubeApi
 from mina_infra.errors import ClusterError, MinaInfraError
-from mina_infra.persistence.volumes import OF_CLAIM, Contents, Saved, claim_of, handle_of, planned_claims, since
+from mina_infra.persistence import objects
+from mina_infra.persistence.volumes import Contents, Saved, claim_of, handle_of, planned_claims, since
 from mina_infra.plan import TestnetPlan, labels
 from mina_infra.storage.matching import capacity_gib, mismatch, requested_gib
 
@@ -203,8 +204,7 @@ async def carry_out(
 
 async def _ensure_namespace(api: KubeApi, plan: TestnetPlan) -> None:
     """Into a cluster that never saw the testnet, its namespace comes first; `up` adopts it."""
-    manifest = next(each.manifest for each in plan.objects() if each.manifest["kind"] == "Namespace")
-    await _create(api, manifest)
+    await objects.create_once(api, plan.namespace())
 
 
 async def _give_back(api: KubeApi, pair: Pair) -> None:
@@ -217,13 +217,13 @@ async def _give_back(api: KubeApi, pair: Pair) -> None:
     if pair.make:
         made = copy.deepcopy(dict(pair.volume))
         made["spec"]["claimRef"] = {**reference, **({"uid": uid} if uid else {})}
-        await _create(api, made)
+        await objects.create_once(api, made)
     else:
         patch = {
             # Refused when somebody else changed it since it was looked at.
             "metadata": {
                 "resourceVersion": pair.volume["metadata"]["resourceVersion"],
-                "annotations": {OF_CLAIM: f"{metadata['namespace']}/{pair.name}"},
+                "annotations": {labels.CLAIM: f"{metadata['namespace']}/{pair.name}"},
             },
             "spec": {"claimRef": {**reference, "uid": uid, "resourceVersion": None}},
         }
@@ -231,16 +231,7 @@ async def _give_back(api: KubeApi, pair: Pair) -> None:
     if live is None:
         made = sized(pair.claim, pair.volume)
         made["spec"]["volumeName"] = volume
-        await _create(api, made)
-
-
-async def _create(api: KubeApi, manifest: Manifest) -> None:
-    """Create it; what an interrupted run made already is taken as it is."""
-    try:
-        await api.create(dict(manifest))
-    except ApiStatusError as error:
-        if error.code != 409:
-            raise
+        await objects.create_once(api, made)
 
 
 async def _until_bound(api: KubeApi, namespace: str, names: set[str], update: Callable[[str], object]) -> None:

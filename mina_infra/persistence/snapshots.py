@@ -19,7 +19,6 @@ from mina_infra.cluster.api import (
     SNAPSHOT_CLASS,
     SNAPSHOT_CONTENT,
     VOLUME_SNAPSHOT,
-    ApiStatusError,
     KubeApi,
 )
 from mina_infra.errors import ClusterError, MinaInfraError
@@ -41,6 +40,11 @@ _AT_ONCE = 16
 DEFAULT_KINDS = (VolumeKind.RUNTIME_STATE, VolumeKind.POSTGRES_STATE)
 
 
+def name_for(claim: str, occasion: str) -> str:
+    """What the snapshot of a claim is called; taken again for the same occasion it is found."""
+    return f"{claim}-{occasion}"
+
+
 @dataclass(frozen=True)
 class Wanted:
     """One snapshot to be taken: of which claim, and what the object is called."""
@@ -51,7 +55,7 @@ class Wanted:
 
     @property
     def name(self) -> str:
-        return f"{name_of(self.claim)}-{self.occasion}"
+        return name_for(name_of(self.claim), self.occasion)
 
     @property
     def node(self) -> str:
@@ -98,7 +102,7 @@ async def take(api: KubeApi, spec: TestnetSpec, wanted: Sequence[Wanted], report
         driver = drivers[name_of(each.claim)]
         async with limit:
             await _apart(each, there.values(), DRIVERS[driver].apart_minutes, report)
-            await _create(api, _manifest(spec, each, classes[driver]))
+            await objects.create_once(api, _manifest(spec, each, classes[driver]))
 
     await asyncio.gather(*(one(each) for each in new))
     return await _wait(api, spec, [each.name for each in wanted], report)
@@ -135,7 +139,7 @@ async def _class(api: KubeApi, spec: TestnetSpec, driver: str) -> str:
         manifest = own.manifest(labels.of_testnet(spec))
         owner = {"apiVersion": "v1", "kind": "Namespace", "name": spec.namespace, "uid": namespace["metadata"]["uid"]}
         manifest["metadata"]["ownerReferences"] = [owner]
-        await _create(api, manifest)
+        await objects.create_once(api, manifest)
     return own.name
 
 
@@ -163,14 +167,6 @@ def _manifest(spec: TestnetSpec, wanted: Wanted, class_: str) -> Manifest:
         "metadata": {"name": wanted.name, "namespace": spec.namespace, "labels": own, "annotations": notes},
         "spec": {"volumeSnapshotClassName": class_, "source": {"persistentVolumeClaimName": claim}},
     }
-
-
-async def _create(api: KubeApi, manifest: Manifest) -> None:
-    try:
-        await api.create(manifest)
-    except ApiStatusError as error:
-        if error.code != 409:  # an earlier run of this command, or one beside it
-            raise
 
 
 async def _wait(api: KubeApi, spec: TestnetSpec, names: Sequence[str], report: Report) -> list[Manifest]:

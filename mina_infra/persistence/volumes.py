@@ -15,7 +15,7 @@ from typing import Any
 
 from mina_infra.cluster.api import CLAIM, NAMESPACE, PERSISTENT_VOLUME, KubeApi
 from mina_infra.errors import MinaInfraError
-from mina_infra.plan import TestnetPlan
+from mina_infra.plan import TestnetPlan, labels
 from mina_infra.plan.genesis_digest import digest
 from mina_infra.storage.disks import CLAIM_NAME, CLAIM_NAMESPACE, VOLUME_NAME, made_for, place_of
 from mina_infra.storage.matching import capacity_gib
@@ -23,8 +23,6 @@ from mina_infra.storage.matching import capacity_gib
 Manifest = Mapping[str, Any]
 
 SCHEMA = 1
-OF_CLAIM = "mina-infra/claim"
-"""On a volume that was given back: namespace/name of the claim that it is kept for."""
 
 _KEPT = ("capacity", "accessModes", "storageClassName", "volumeMode", "mountOptions", "nodeAffinity", "csi", "hostPath",
          "local", "nfs")  # fmt: skip
@@ -95,15 +93,14 @@ def claim_of(volume: Manifest) -> tuple[str, str]:
     reference = volume["spec"].get("claimRef") or {}
     if reference:
         return str(reference.get("namespace", "")), str(reference.get("name", ""))
-    noted = str((volume["metadata"].get("annotations") or {}).get(OF_CLAIM, ""))
+    noted = str((volume["metadata"].get("annotations") or {}).get(labels.CLAIM, ""))
     namespace, _, name = noted.partition("/")
     return namespace, name
 
 
 def planned_claims(plan: TestnetPlan) -> dict[str, dict[str, Any]]:
     """The manifests of a plan's claims by name."""
-    found = [each.manifest for each in plan.objects() if each.manifest["kind"] == CLAIM.kind]
-    return {manifest["metadata"]["name"]: manifest for manifest in found}
+    return {manifest["metadata"]["name"]: manifest for manifest in plan.claims()}
 
 
 def rows(plan: TestnetPlan, seen: Contents) -> list[Row]:
@@ -218,7 +215,7 @@ def _saved(plan: TestnetPlan, claim: str, each: Mapping[str, Any]) -> Saved:
             "kind": PERSISTENT_VOLUME.kind,
             "metadata": {
                 "name": each["name"],
-                "annotations": {**each.get("annotations", {}), OF_CLAIM: f"{plan.spec.namespace}/{claim}"},
+                "annotations": {**each.get("annotations", {}), labels.CLAIM: f"{plan.spec.namespace}/{claim}"},
             },
             "spec": {**each["spec"], "claimRef": reference, "persistentVolumeReclaimPolicy": "Retain"},
         },

@@ -18,7 +18,7 @@ from typing import Any
 from mina_infra.plan import labels
 from mina_infra.plan.objects import PlannedObject, TestnetPlan
 from mina_infra.spec import DiskType, Retention, TestnetSpec
-from mina_infra.spec.values import Size
+from mina_infra.spec.values import bytes_of
 from mina_infra.storage.classes import NoSuchDisk, storage_class
 
 FIXED = ("storageClassName", "accessModes", "volumeMode", "selector", "volumeName", "dataSource", "dataSourceRef")
@@ -206,7 +206,7 @@ class _Losses:
             return _left(held, "era", era, str(plan.spec.era), f"Keep it beside the new one with `keptEras: [{era}]`.")
         if group and group not in counts:
             return _left(held, "group", group, "none", "Keep the group and its name.")
-        nodes = {name for each in plan.spec.nodes for name in each.node_names()}
+        nodes = set(plan.spec.node_names())
         if group and held.labels.get(labels.APP) not in nodes:
             had = str(self._members[held.namespace, group])
             return _left(held, f"count of '{group}'", had, str(counts[group]), f"Keep count: {had}.")
@@ -250,7 +250,7 @@ def problems(name: str, planned: Mapping[str, Any], live: Mapping[str, Any]) -> 
             what = f"changing {each} from {old} to {new} would delete and re-create the claim and lose its data"
             yield Loss(name, each, old, new, what, f"Keep {old}, {_other_way(each)}.")
     wanted, size = _storage(planned), _storage(live)
-    if wanted and size and _bytes(wanted) < _bytes(size):
+    if wanted and size and bytes_of(wanted) < bytes_of(size):
         what = f"disks cannot shrink ({size} -> {wanted})"
         yield Loss(name, "size", size, wanted, what, f"Keep {size}, or move to a new volume.")
 
@@ -271,11 +271,6 @@ def shown(value: Any) -> str:
 def _storage(claim: Mapping[str, Any]) -> str | None:
     requests = (claim.get("resources") or {}).get("requests") or {}
     return requests.get("storage")
-
-
-def _bytes(quantity: str) -> int:
-    """A storage quantity in bytes; the API server prints whole bytes without a unit."""
-    return int(quantity) if quantity.isdigit() else Size(quantity).bytes
 
 
 def held(manifest: Mapping[str, Any], resource: tuple[str, str] | None = None) -> Held:

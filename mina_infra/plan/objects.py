@@ -78,6 +78,18 @@ class TestnetPlan:
         """All objects in the order of their registration: whatever an object needs comes before it."""
         return tuple(each for _, each in self.registered())
 
+    def of_kind(self, kind: str) -> list[PlannedObject]:
+        """The objects of one Kubernetes kind, in the same order."""
+        return [each for each in self.objects() if each.manifest["kind"] == kind]
+
+    def claims(self) -> list[Manifest]:
+        """The manifests of all claims, in the same order."""
+        return [each.manifest for each in self.of_kind("PersistentVolumeClaim")]
+
+    def namespace(self) -> Manifest:
+        """The manifest of its namespace."""
+        return self.of_kind("Namespace")[0].manifest
+
     def registered(self) -> Iterator[tuple[str, PlannedObject]]:
         """All objects in that order, each with the type of the component that registers it."""
         parts = (("Testnet", self.base), ("RegionalStorageClasses", self.classes), ("GenesisLedger", self.genesis))

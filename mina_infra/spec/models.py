@@ -286,6 +286,10 @@ class TestnetSpec(_Model):
         said = (own.paused if own else None, group.paused)
         return next((word for word in said if word is not None), self.paused)
 
+    def node_names(self) -> tuple[str, ...]:
+        """All nodes, in the order of the document."""
+        return tuple(name for group in self.nodes for name in group.node_names())
+
     def paused_nodes(self) -> frozenset[str]:
         """The names of all nodes that are stopped."""
         return frozenset(name for group in self.nodes for name in group.node_names() if self.is_paused(group, name))

@@ -35,10 +35,10 @@ def with_paused(spec: TestnetSpec, nodes: Set[str]) -> TestnetSpec:
 
 def refuse_unknown(spec: TestnetSpec, nodes: Set[str]) -> None:
     """Raise SpecError for names that are no nodes of the testnet, each with the nearest one that is."""
-    known = [name for group in spec.nodes for name in group.node_names()]
+    known = spec.node_names()
     issues = []
     for name in sorted(nodes - set(known)):
-        near = nearest(name, known)
+        near = nearest(name, list(known))
         hint = (
             f"Did you mean '{near}'?" if near else f"Its nodes are {', '.join(known[:5])}" + ", ..." * (len(known) > 5)
         )

@@ -66,6 +66,11 @@ class Size(_Text):
         return -(-self.bytes // 2**30)
 
 
+def bytes_of(quantity: str) -> int:
+    """Whole bytes of a quantity as the API server writes it, which may be a plain number. Raises ValueError."""
+    return int(quantity) if quantity.isdigit() else Size(quantity).bytes
+
+
 class Duration(_Text):
     """A length of time, more than zero: 90s, 30m, 72h, 7d."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mina_infra.spec.values import Size
+from mina_infra.spec.values import bytes_of
 
 Manifest = Mapping[str, Any]
 
@@ -52,4 +52,4 @@ def requested_gib(claim_spec: Mapping[str, Any]) -> float:
 
 
 def _gib(quantity: str) -> float:
-    return (int(quantity) if quantity.isdigit() else Size(quantity).bytes) / 2**30
+    return bytes_of(quantity) / 2**30

@@ -6,8 +6,6 @@ cannot do is refused by name, before anything is planned or stopped.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from typing import Any
 from mina_infra.spec import Issue, Retention, TestnetSpec
 from mina_infra.spec.errors import Path
 from mina_infra.storage.capabilities import Capability, capability, provider_info
-from mina_infra.storage.classes import LONGEST_NAME
+from mina_infra.storage.classes import named_by_content
 from mina_infra.storage.needs import Need, claimed_kinds, need, overrides, places
 from mina_infra.storage.prices import SNAPSHOT, price
 
@@ -75,9 +73,7 @@ def snapshot_class(spec: TestnetSpec, driver: str, *, planned: bool) -> Snapshot
         "parameters": dict(DRIVERS[driver].parameters),
     }
     body = re.sub(r"[^a-z0-9]+", "-", f"{spec.name}-snapshots-{spec.target.region}")
-    identity = json.dumps([body, fields, planned], sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
-    return SnapshotClass(f"{body[: LONGEST_NAME - 9].strip('-')}-{digest}", f"snapshots-{driver}", fields)
+    return SnapshotClass(named_by_content(body, [body, fields, planned]), f"snapshots-{driver}", fields)
 
 
 def planned_classes(spec: TestnetSpec) -> tuple[SnapshotClass, ...]:

@@ -22,6 +22,7 @@ from mina_infra.guardian.report import text
 from mina_infra.guardian.survey import newest_pods
 from mina_infra.guardian.verdict import Verdict
 from mina_infra.guardian.verify import verify
+from mina_infra.local import kwokctl
 from mina_infra.local.control_plane import EmbeddedCluster, start, stop
 from mina_infra.local.paths import checkout
 from mina_infra.local.tools import ensure_tools
@@ -89,7 +90,8 @@ async def apply_all(api: KubeApi, plan: TestnetPlan) -> None:
 @pytest.fixture(scope="module")
 def healthy(deployed: Deployed) -> Verdict:
     verdict = deployed.verify()
-    assert verdict.healthy, text(verdict)
+    logs = [*deployed.cluster.state.glob("*.log"), *deployed.cluster.state.glob("kwok/**/kwok-controller.log")]
+    assert verdict.healthy, "\n".join([text(verdict), *(f"{log}:\n{kwokctl.tail(log, 40)}" for log in logs)])
     return verdict
 
 
