@@ -190,10 +190,10 @@ def preview(
     with pausing(env, paused):
         found = digest_of(env, report, total)
     refused = situation.volumes.refused
-    if refused:
-        told = {"severity": "error", "message": message(refused, shown=None)}
-        found.digest.setdefault("diagnostics", []).append(told)
-    return Preview(found.digest, failed=found.failed or bool(refused))
+    if not refused:
+        return found
+    told = {"severity": "error", "message": message(refused, shown=None)}
+    return Preview({**found.digest, "diagnostics": [*found.digest.get("diagnostics", ()), told]}, failed=True)
 
 
 def digest_of(env: EngineEnvironment, report: Report, total: int) -> Preview:
