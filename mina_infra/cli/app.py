@@ -7,23 +7,7 @@ import sys
 from cyclopts import App, CycloptsError
 from rich.console import Console
 
-from mina_infra import __version__
-from mina_infra.cli import (
-    bench_storage,
-    clone,
-    cost,
-    deploy,
-    hygiene,
-    jobs,
-    lifecycle,
-    local,
-    migrate,
-    operate,
-    orphans,
-    rebind,
-    recover,
-    snapshots,
-)
+import mina_infra
 from mina_infra.errors import ClusterError, MinaInfraError
 
 HELP = """Mina testnets as code: one document, deployed with Pulumi, kept across redeployments, judged with evidence.
@@ -34,40 +18,64 @@ steps; `mina-infra local up --stack STACK` does the same on a cluster of its own
 Exit codes: 0 done and healthy, 1 failed or unstable, 2 could not tell, 130 interrupted.
 """
 
-app = App(name="mina-infra", help=HELP, version=__version__, help_format="markdown", suppress_keyboard_interrupt=False)
-app.command(deploy.plan)
-app.command(deploy.alerts)
-app.command(deploy.up)
-app.command(deploy.preview)
-app.command(deploy.destroy)
-app.command(deploy.outputs)
-app.command(deploy.pulumi)
-app.command(operate.verify)
-app.command(operate.seeds)
-app.command(operate.publish)
-app.command(operate.post_deploy)
-app.command(lifecycle.pause)
-app.command(lifecycle.resume)
-app.command(recover.recover)
-app.command(rebind.volumes)
-app.command(rebind.rebind)
-app.command(jobs.check_state)
-app.command(clone.clone)
-app.command(bench_storage.bench_storage)
-app.command(hygiene.renew)
-app.command(hygiene.expire)
-app.command(orphans.orphans)
-app.command(cost.cost)
-app.command(snapshots.snapshot)
-app.command(snapshots.snapshots)
-app.command(migrate.migrate)
-app.command(local.app)
+# Named, not imported: a command loads its own modules when it is called, so `verify` does not pay for `plan` or `up`.
+COMMANDS = (
+    "deploy:plan",
+    "deploy:alerts",
+    "deploy:up",
+    "deploy:preview",
+    "deploy:destroy",
+    "deploy:outputs",
+    "deploy:pulumi",
+    "operate:verify",
+    "operate:seeds",
+    "operate:publish",
+    "operate:post_deploy",
+    "lifecycle:pause",
+    "lifecycle:resume",
+    "recover:recover",
+    "rebind:volumes",
+    "rebind:rebind",
+    "jobs:check_state",
+    "clone:clone",
+    "bench_storage:bench_storage",
+    "hygiene:renew",
+    "hygiene:expire",
+    "orphans:orphans",
+    "cost:cost",
+    "snapshots:snapshot",
+    "snapshots:snapshots",
+    "migrate:migrate",
+)
+
+app = App(
+    name="mina-infra",
+    help=HELP,
+    version=lambda: mina_infra.__version__,
+    help_format="markdown",
+    suppress_keyboard_interrupt=False,
+)
+for command in COMMANDS:
+    app.command(f"mina_infra.cli.{command}")
+app.command("mina_infra.cli.local:app", name="local")
+
+
+def _describe(words: list[str]) -> None:
+    """Load every command when the list of them is shown, because their docstrings say what they do."""
+    names = [*(command.partition(":")[2].replace("_", "-") for command in COMMANDS), "local"]
+    if words and words[0] in (*names, "--version"):
+        return
+    for name in names:
+        loaded = app[name]
+        del app[name]
+        app.command(loaded)
 
 
 def run(arguments: list[str] | None = None) -> None:
     """Run one command and exit with its code; a user's mistake is a message, never a stack trace."""
     errors = Console(stderr=True, highlight=False)
     try:
+        _describe(sys.argv[1:] if arguments is None else arguments)
         code = app(arguments, result_action="return_value", exit_on_error=False)
     except CycloptsError:
         sys.exit(1)  # its message is printed; cyclopts' own code, 2, means "could not tell" here

@@ -4,17 +4,18 @@ import json as jsonlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from pydantic import ValidationError
 
 from mina_infra.cli.console import Reporter
 from mina_infra.cli.options import Json, Where
 from mina_infra.cli.place import Place
 from mina_infra.cli.steps import Session
 from mina_infra.errors import EngineError
-from mina_infra.outputs import OutputsDocument
+
+if TYPE_CHECKING:
+    from mina_infra.outputs import OutputsDocument
 
 Out = Annotated[Path | None, Parameter(help="Folder to publish to. Default: out/STACK.")]
 
@@ -41,7 +42,7 @@ class Network(Where):
         place = self.place()
         return Session(place, self.document(place), reporter, out, self.deadline)
 
-    def document(self, place: Place) -> OutputsDocument:
+    def document(self, place: Place) -> "OutputsDocument":
         """The outputs document from the file or the stack. Raises EngineError."""
         return place.outputs() if self.outputs is None else _read(self.outputs, place)
 
@@ -90,7 +91,11 @@ def post_deploy(*, network: Network = DEPLOYED, out: Out = None) -> int:
         return network.session(reporter, out).run()
 
 
-def _read(file: Path, place: Place) -> OutputsDocument:
+def _read(file: Path, place: Place) -> "OutputsDocument":
+    from pydantic import ValidationError
+
+    from mina_infra.outputs import OutputsDocument
+
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text()
         data = jsonlib.loads(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mina_infra.errors import ClusterError, EngineError, MinaInfraError
 from mina_infra.local.paths import DEFAULT_CLUSTER
-from mina_infra.spec.load import STORAGE_KEY, TESTNET_KEY, has_testnet
-from mina_infra.spec.yaml_file import read_yaml
 
 if TYPE_CHECKING:
     from mina_infra.cluster.api import KubeApi
@@ -73,6 +70,8 @@ class Place:
 
 
 def _ask(environment: EngineEnvironment, question: Callable[[KubeApi], Awaitable[R]]) -> R:
+    import asyncio
+
     from mina_infra.cluster.api import KubeApi
 
     async def session() -> R:
@@ -158,6 +157,8 @@ def _embedded_sites(chosen: Sequence[str], project: Path, cluster: str) -> tuple
 
 
 def _has_testnet(stack_file: Path) -> bool:
+    from mina_infra.spec.load import has_testnet
+
     try:
         return has_testnet(stack_file)
     except MinaInfraError:
@@ -166,6 +167,9 @@ def _has_testnet(stack_file: Path) -> bool:
 
 def is_local(stack_file: Path) -> bool:
     """Whether a stack file is meant for the embedded cluster."""
+    from mina_infra.spec.load import STORAGE_KEY, TESTNET_KEY
+    from mina_infra.spec.yaml_file import read_yaml
+
     try:
         data, _ = read_yaml(stack_file)
         config = data["config"]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from mina_infra.cli.console import Reporter
 from mina_infra.cli.place import Place
-from mina_infra.outputs import OutputsDocument
 
 if TYPE_CHECKING:
     from mina_infra.guardian.verdict import Verdict
+    from mina_infra.outputs import OutputsDocument
     from mina_infra.publish.folder import Published
 
 START_S = 1800.0
