@@ -258,6 +258,8 @@ class ImagesArgs(TypedDict):
 class ThresholdsArgs(TypedDict):
     """What still counts as healthy."""
 
+    profile: NotRequired[str]
+    """Whose limits hold where nothing else is said: qa, public or mina-alerts. Default: qa."""
     fork_depth: NotRequired[int]
     """Blocks; at or above is a failure."""
     behind_blocks: NotRequired[int]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 SCHEMA = 1
@@ -64,9 +64,26 @@ class ChainOutput(_Model):
     active_slots: float = Field(default=0.75, description="f: the chance that a slot has a leader at full stake")
 
 
+Profile = Literal["qa", "public", "mina-alerts"]
+
+# What a profile sets where the document says nothing; the defaults below are those of `qa`. `public`: 90 % of the nodes
+# within 3 blocks, as Mina's own list of checks wanted it; 77 slots prove a decent rate, and many people look at it, so
+# a false alarm must be rarer. `mina-alerts`: LongFork, the last 3 of 4 hashes, NodesOutOfSync and LowFillRate's window,
+# which is k blocks (docs/facts.md: guardian/profiles, guardian/mina-alerts).
+_PROFILES: dict[str, dict[str, float]] = {
+    "qa": {},
+    "public": {"behind_blocks": 3, "production_window": 77, "production_error": 1e-4},
+    "mina-alerts": {"fork_depth": 16, "behind_blocks": 3, "synced_share": 0.6, "production_window": 290},
+}
+
+
 class Thresholds(_Model):
     """What still counts as healthy; sources beside each number."""
 
+    profile: Profile = Field(
+        default="qa",
+        description="Whose limits hold where nothing else is said: qa, public, or mina-alerts (Mina's own)",
+    )
     fork_depth: int = Field(default=8, ge=1, description="Blocks; at or above is a failure (Mina's MediumFork alert)")
     behind_blocks: int = Field(default=2, ge=0, description="Blocks behind the best tip that are still in sync")
     synced_share: float = Field(
@@ -76,6 +93,16 @@ class Thresholds(_Model):
     production_error: float = Field(
         default=1e-3, gt=0, lt=1, description="Chance of a false alarm of one production test"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_profile(cls, data: Any) -> Any:
+        """Fill in what the profile says, so that the document always holds the numbers that are in force."""
+        profile = data.get("profile", "qa") if isinstance(data, dict) else None
+        if not isinstance(profile, str) or profile not in _PROFILES:
+            return data
+        said = {name: value for name, value in _PROFILES[profile].items() if not {name, to_camel(name)} & data.keys()}
+        return {**data, **said}
 
 
 class OutputsDocument(_Model):

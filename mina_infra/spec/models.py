@@ -10,7 +10,7 @@ import json
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, field_validator
+from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
 from mina_infra.outputs import Thresholds
 from mina_infra.spec import fields
@@ -200,8 +200,8 @@ class ThresholdsSpec(Thresholds):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _numbers(cls, value: Any) -> Any:
-        return number(value)
+    def _numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        return value if info.field_name == "profile" else number(value)
 
 
 class ClusterConfig(_Model):

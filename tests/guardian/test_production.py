@@ -21,6 +21,7 @@ from mina_infra.guardian.production import (
     binomial_at_most,
     fails_at,
     sequential_test,
+    silence_limit,
     silent_slots,
 )
 from tests.guardian.test_forks import block
@@ -89,8 +90,35 @@ def test_a_total_halt_is_decided_in_eight_slots() -> None:
 
 @pytest.mark.parametrize(("filled", "state"), [(7, State.FAIL), (8, State.FAIL), (9, State.PASS)])
 def test_the_window_judges_just_below_at_and_above_its_bound(filled: int, state: State) -> None:
-    history = History([True] * filled + [False] * (20 - filled), True, 0, False)
+    history = History([False] * (20 - filled) + [True] * filled, True, 0, False)
     assert judge(history, CRITERIA).state is state
+
+
+@pytest.mark.parametrize(("silent", "state"), [(10, State.PASS), (11, State.FAIL), (12, State.FAIL)])
+def test_a_silence_beyond_chance_is_a_halt_however_well_the_window_began(silent: int, state: State) -> None:
+    finding = judge(History([True] * 40 + [False] * silent, True, 0, False), CRITERIA)
+    assert finding.state is state or finding.figures["filled"] == 8  # at 12 the window agrees
+    assert finding.problems == (("halt",) if state is State.FAIL else ())
+
+
+def test_few_blocks_are_slow_production_and_none_lately_a_halt() -> None:
+    slow = judge(History([True, False, False] * 7, True, 0, False), CRITERIA)
+    assert (slow.state, slow.problems) == (State.FAIL, ("slow-production",))
+    assert judge(History((), False, 9, False), CRITERIA).problems == ("halt",)
+
+
+@pytest.mark.parametrize(("stake", "month", "day"), [(1.0, 11, 8), (0.9, 12, 9), (0.8, 13, 10), (0.5, 20, 15)])
+def test_the_table_of_silences_for_those_who_watch(stake: float, month: int, day: int) -> None:
+    """1 % in 30 days and in a day, at 480 slots a day."""
+    p = 1 - 0.25**stake
+    assert (silence_limit(p, 1e-2, 14_400), silence_limit(p, 1e-2, 480)) == (month, day)
+
+
+@given(p=st.floats(0.05, 0.95), error=st.floats(1e-6, 0.5), horizon=st.integers(1, 100_000))
+def test_the_silence_limit_is_the_first_run_that_chance_does_not_explain(p: float, error: float, horizon: int) -> None:
+    limit = silence_limit(p, error, horizon)
+    assert horizon * p * (1 - p) ** limit <= error * (1 + 1e-9)
+    assert limit == 1 or horizon * p * (1 - p) ** (limit - 1) > error * (1 - 1e-9)
 
 
 def test_with_so_little_stake_that_nothing_is_strange_an_empty_window_is_unknown() -> None:

@@ -14,7 +14,6 @@ from mina_infra.guardian.production import (
     Sequential,
     active_stake,
     binomial_at_most,
-    fails_at,
     sequential_test,
     silent_slots,
 )
@@ -47,6 +46,11 @@ class History:
     began: bool
     empty: int
     young: bool
+
+    @property
+    def silence(self) -> int:
+        """Empty slots since the newest block."""
+        return next((count for count, slot in enumerate(reversed(self.filled)) if slot), len(self.filled))
 
 
 def look(evidence: Evidence) -> Finding:
@@ -110,15 +114,20 @@ def _after_genesis(chain: Chain, k: int) -> Sequence[Block]:
 
 
 def judge(history: History, criteria: Criteria) -> Finding:
-    """Exact binomial test on the last `production_window` slots; a sequential test while the history is shorter."""
+    """Exact binomial test on the last `production_window` slots; a sequential test while the history is shorter.
+
+    A silence that no chance explains fails in either case: a window that began well would hide it for a while.
+    """
     if not history.began:
         return _no_block_yet(history, criteria)
     window = criteria.production_window
+    seen = list(history.filled)[-window:]
+    if history.silence >= criteria.silence_slots:
+        return _finding(State.FAIL, history, criteria, seen, f"no block for {history.silence} slots")
     if len(history.filled) < window:
         return _short(history, criteria)
-    seen = list(history.filled)[-window:]
     filled = sum(seen)
-    bound = fails_at(window, criteria.fill, criteria.production_error)
+    bound = criteria.production_bound(window)
     if bound < 0 and filled == 0:
         return _finding(
             State.UNKNOWN, history, criteria, seen, f"no block in {window} slots, as may be with this stake"
@@ -147,7 +156,15 @@ def _finding(
     state: State, history: History, criteria: Criteria, seen: Sequence[bool], words: str | None = None
 ) -> Finding:
     filled, slots = sum(seen), len(seen)
-    figures: dict[str, Value] = {"filled": filled, "slots": slots, "expected_fill": round(criteria.fill, 4)}
+    silence = history.silence if history.began else history.empty
+    figures: dict[str, Value] = {
+        "filled": filled,
+        "slots": slots,
+        "expected_fill": round(criteria.fill, 4),
+        "bound": criteria.production_bound(slots) if slots else None,
+        "silence_slots": silence,
+        "silence_limit": criteria.silence_slots,
+    }
     if slots:
         figures["chance"] = binomial_at_most(filled, slots, criteria.fill)
         figures["active_stake"] = round(active_stake(filled / slots, criteria.active_slots), 3)
@@ -161,13 +178,13 @@ def _finding(
         else "",
         action=_ACTION if state is State.FAIL else "",
         evidence=({"node": None, "strip": "".join("■" if slot else "·" for slot in seen)},) if slots else (),
-        problems=(_word(seen, criteria),) if state is State.FAIL else (),
+        problems=(_word(history, criteria),) if state is State.FAIL else (),
         settling=state is State.UNKNOWN or (state is State.FAIL and history.young),
         figures=figures,
     )
 
 
-def _word(seen: Sequence[bool], criteria: Criteria) -> str:
+def _word(history: History, criteria: Criteria) -> str:
     """A halt when even the newest empty slots alone are no chance."""
-    empty = next((number for number, slot in enumerate(reversed(seen)) if slot), len(seen))
-    return HALT if not seen or empty >= silent_slots(criteria.fill, criteria.production_error) else SLOW
+    halted = history.silence >= silent_slots(criteria.fill, criteria.production_error)
+    return HALT if halted or not history.began else SLOW
