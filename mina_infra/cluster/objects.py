@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,14 @@ class Container:
 
 
 @dataclass(frozen=True)
+class Program:
+    """What a container of a pod was told to run."""
+
+    image: str
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Pod:
     """One pod. `node` is the Mina node that it runs (its label `app`), not the Kubernetes node."""
 
@@ -43,6 +51,10 @@ class Pod:
     unschedulable: str | None  # the scheduler's message while it finds no place
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    reason: str | None = None  # Evicted, NodeShutdown, ...: why the pod as a whole ended
+    deleted: datetime | None = None  # when its containers must have ended: the request plus the grace period
+    grace_s: float = 0.0
+    programs: Mapping[str, Program] = field(default_factory=dict)  # by the container's name
 
 
 @dataclass(frozen=True)
@@ -98,7 +110,15 @@ def pod_of(manifest: Manifest) -> Pod:
         unschedulable=scheduled.get("message") if scheduled.get("status") == "False" else None,
         labels=meta.get("labels", {}),
         annotations=meta.get("annotations", {}),
+        reason=status.get("reason"),
+        deleted=time_of(meta["deletionTimestamp"]) if "deletionTimestamp" in meta else None,
+        grace_s=float(meta.get("deletionGracePeriodSeconds") or 0),
+        programs={each["name"]: _program(each) for each in manifest.get("spec", {}).get("containers") or []},
     )
+
+
+def _program(container: Mapping[str, Any]) -> Program:
+    return Program(container.get("image", ""), (*(container.get("command") or ()), *(container.get("args") or ())))
 
 
 def _container(status: Mapping[str, Any]) -> Container:

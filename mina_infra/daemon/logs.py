@@ -8,6 +8,7 @@ crash banner, `Mina process exited with status code N`, prompts. They are kept: 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from typing import Any
@@ -98,6 +99,34 @@ def parse_lines(lines: Iterable[str | bytes]) -> Iterator[LogLine]:
     for line in lines:
         if line.strip():
             yield parse_line(line)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line and the lines after it that are no JSON: backtraces, the panic of a helper, the crash banner."""
+
+    line: LogLine
+    after: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All of it, as a person would read it."""
+        return "\n".join((self.line.text, *self.after))
+
+
+def parse_records(lines: Iterable[str | bytes]) -> Iterator[Record]:
+    """Lines that are no JSON belong to the record before them; those at the very beginning make one of their own."""
+    head: LogLine | None = None
+    after: list[str] = []
+    for line in parse_lines(lines):
+        if head is not None and not line.structured:
+            after.append(line.message)
+            continue
+        if head is not None:
+            yield Record(head, tuple(after))
+        head, after = line, []
+    if head is not None:
+        yield Record(head, tuple(after))
 
 
 def _printed(value: Any) -> str:

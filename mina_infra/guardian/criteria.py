@@ -123,6 +123,12 @@ class Criteria:
         int, Limit("slots", "that must be good before a criterion is called stable again", ("every criterion",))
     ] = 4
 
+    # A day, the interval of the daily report: until somebody has looked, a crash is not over, though the node runs.
+    crash_window_s: float = 86_400.0
+    # Within an hour (docs/facts.md: guardian/crash-burst).
+    burst_crashes: int = 3
+    burst_nodes: int = 2
+
     @property
     def fill(self) -> float:
         """The chance that a slot has at least one leader among the stake that should be online: 1 - (1-f)^a."""

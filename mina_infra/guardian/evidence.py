@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,6 +11,11 @@ from mina_infra.cluster.cluster import Cluster
 from mina_infra.cluster.objects import Claim, Deployment, Pod
 from mina_infra.errors import ClusterError
 from mina_infra.guardian.clock import Clock
+from mina_infra.guardian.crashes.ends import Disruption
+from mina_infra.guardian.crashes.intake import Context
+from mina_infra.guardian.crashes.intake import look as look_for_crashes
+from mina_infra.guardian.crashes.known import KnownIssue
+from mina_infra.guardian.crashes.model import Crashes
 from mina_infra.guardian.criteria import Criteria
 from mina_infra.guardian.survey import FIRST_BLOCKS, Survey, survey
 from mina_infra.outputs import OutputsDocument
@@ -36,18 +41,38 @@ class Evidence:
     pods: list[Pod] | Unseen
     claims: list[Claim] | Unseen
     survey: Survey | Unseen
+    crashes: Crashes | Unseen = Unseen("nobody looked")
+    known: tuple[KnownIssue, ...] = ()
+    """The operators' list of known crashes."""
 
 
-async def gather(cluster: Cluster, outputs: OutputsDocument, criteria: Criteria, clock: Clock) -> Evidence:
-    """Look at everything once. What cannot be looked at is Unseen; this never raises ClusterError."""
+async def gather(
+    cluster: Cluster,
+    outputs: OutputsDocument,
+    criteria: Criteria,
+    clock: Clock,
+    *,
+    before: Evidence | None = None,
+    known: tuple[KnownIssue, ...] = (),
+    disruptions: Sequence[Disruption] = (),
+) -> Evidence:
+    """Look at everything once. What cannot be looked at is Unseen; this never raises ClusterError.
+
+    What does not change is taken from the look `before`. `disruptions` were made on purpose.
+    """
     deployments, pods, claims = await asyncio.gather(
         _seen(cluster.deployments()), _seen(cluster.pods()), _seen(cluster.claims())
     )
     blocks = max(FIRST_BLOCKS, criteria.production_window + criteria.in_flight_slots + 2)
     asked: Survey | Unseen = Unseen("the pods could not be listed")
+    crashes: Crashes | Unseen = Unseen("the pods could not be listed")
     if not isinstance(pods, Unseen):
         asked = await survey(cluster, outputs, pods, clock, first_blocks=blocks)
-    return Evidence(outputs, criteria, clock.now(), deployments, pods, claims, asked)
+        commits = {name: answer.status.commit_id for name, answer in asked.answers.items()}
+        context = Context(disruptions, commits, clock.now() - criteria.crash_window_s)
+        earlier = before.crashes if before and isinstance(before.crashes, Crashes) else None
+        crashes = await look_for_crashes(cluster, outputs, pods, context, earlier)
+    return Evidence(outputs, criteria, clock.now(), deployments, pods, claims, asked, crashes, known)
 
 
 async def _seen(question: Awaitable[T]) -> T | Unseen:

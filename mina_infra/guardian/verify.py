@@ -9,8 +9,9 @@ from mina_infra.cluster.cluster import Cluster
 from mina_infra.errors import ClusterError
 from mina_infra.guardian.checks import judge_all
 from mina_infra.guardian.clock import Clock, WallClock
+from mina_infra.guardian.crashes.known import KnownIssue
 from mina_infra.guardian.criteria import Criteria, criteria_of
-from mina_infra.guardian.evidence import gather
+from mina_infra.guardian.evidence import Evidence, gather
 from mina_infra.guardian.findings import Finding, State
 from mina_infra.guardian.verdict import Health, Verdict, health_of, verdict_of
 from mina_infra.outputs import OutputsDocument
@@ -52,10 +53,12 @@ async def verify(
     report: Report | None = None,
     *,
     clock: Clock | None = None,
+    known: tuple[KnownIssue, ...] = (),
 ) -> Verdict:
     """Sweep until every check passes, a failure that waiting cannot mend shows twice, or `deadline_s` is over.
 
     A network that starts leaves questions open (settling findings); after the deadline they are answered as they stand.
+    `known`: crashes that are known.
     Raises ClusterError when the cluster does not answer at all, or the namespace is not this testnet's.
     """
     clock = clock or WallClock()
@@ -64,8 +67,9 @@ async def verify(
     started = clock.now()
     failed_before: frozenset[str] = frozenset()
     sweeps = 0
+    evidence: Evidence | None = None
     while True:
-        evidence = await gather(cluster, outputs, criteria, clock)
+        evidence = await gather(cluster, outputs, criteria, clock, before=evidence, known=known)
         findings = judge_all(evidence)
         sweeps += 1
         elapsed = clock.now() - started

@@ -245,7 +245,7 @@ def test_an_unbound_claim_fails_and_is_named() -> None:
     [
         ("claims", {"claims"}),
         ("deployments", {"inventory"}),
-        ("pods", {"inventory", "pods", "answers", "sync", "forks", "production"}),
+        ("pods", {"inventory", "pods", "crashes", "answers", "sync", "forks", "production"}),
     ],
 )
 def test_what_cannot_be_listed_is_unknown(blind: str, open_checks: set[str]) -> None:

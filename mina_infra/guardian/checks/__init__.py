@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mina_infra.guardian.checks import answers, claims, forks, inventory, pods, production, sync
+from mina_infra.guardian.checks import answers, claims, crashes, forks, inventory, pods, production, sync
 from mina_infra.guardian.evidence import Evidence, Unseen
 from mina_infra.guardian.findings import CheckInfo, Finding, State
 
@@ -14,6 +14,7 @@ CHECKS: tuple[tuple[CheckInfo, Look], ...] = (
     (inventory.CHECK, inventory.look),
     (pods.CHECK, pods.look),
     (claims.CHECK, claims.look),
+    (crashes.CHECK, crashes.look),
     (answers.CHECK, answers.look),
     (sync.CHECK, sync.look),
     (forks.CHECK, forks.look),

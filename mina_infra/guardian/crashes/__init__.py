@@ -1,0 +1,1 @@
+"""What has crashed: where it shows, what is none, and how one bug of many nodes becomes one entry."""
