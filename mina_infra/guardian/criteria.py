@@ -122,12 +122,15 @@ class Criteria:
     clear_slots: Annotated[
         int, Limit("slots", "that must be good before a criterion is called stable again", ("every criterion",))
     ] = 4
-
-    # A day, the interval of the daily report: until somebody has looked, a crash is not over, though the node runs.
-    crash_window_s: float = 86_400.0
-    # Within an hour (docs/facts.md: guardian/crash-burst).
-    burst_crashes: int = 3
-    burst_nodes: int = 2
+    crash_window_s: Annotated[
+        float, Limit("s", "a day, the time between two reports: a crash is not over because its node runs", ("crashes",))
+    ] = 86_400.0
+    burst_crashes: Annotated[
+        int, Limit("in an hour", "of one fingerprint are persistent (guardian/crash-burst)", ("crashes",))
+    ] = 3
+    burst_nodes: Annotated[
+        int, Limit("nodes", "that one bug must meet to be the network's (guardian/crash-burst)", ("crashes",))
+    ] = 2
 
     @property
     def fill(self) -> float:
