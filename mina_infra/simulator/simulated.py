@@ -58,12 +58,13 @@ class SimulatedNetwork:
         k: int = 290,
         timing: Timing | None = None,
         commands_per_slot: float = 5.0,
+        genesis_ms: int = GENESIS_MS,
         observer: Observer | None = None,
     ) -> None:
         identity = chain_id({"genesis": {"seed": seed}})
-        self.constants = ChainConstants(chain_id=identity, genesis_ms=GENESIS_MS, slot_ms=slot_ms, k=k)
+        self.constants = ChainConstants(chain_id=identity, genesis_ms=genesis_ms, slot_ms=slot_ms, k=k)
         self.network = Network(
-            self.constants, GENESIS_MS, timing=timing, commands_per_slot=commands_per_slot, observer=self._observe
+            self.constants, genesis_ms, timing=timing, commands_per_slot=commands_per_slot, observer=self._observe
         )
         self.observer = observer
         self.answers = Answers(self.network)
