@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -137,11 +138,7 @@ def _metrics(view: View) -> dict[str, Any]:
 
 def _plain(name: str, *fields: str, **children: ObjectType) -> ObjectType:
     """A type whose values are dicts."""
-
-    def getter(key: str) -> Any:
-        return lambda value: value[key]
-
-    return ObjectType(name, {key: getter(key) for key in (*fields, *children)}, children)
+    return ObjectType(name, {key: itemgetter(key) for key in (*fields, *children)}, children)
 
 
 _TIME = _plain("ConsensusTime", "epoch", "slot", "globalSlot", "startTime", "endTime")

@@ -197,7 +197,7 @@ class SimulatedCluster:
 
     def _node_of(self, pod: str) -> str:
         name = pod.rpartition("-")[0]
-        if name not in self.network.names or name in self.without_deployment or self.record(name).name != pod:
+        if name not in self.network.network.nodes or name in self.without_deployment or self.record(name).name != pod:
             raise ApiStatusError(404, "NotFound", f'pods "{pod}" not found')
         return name
 
@@ -211,7 +211,7 @@ class SimulatedCluster:
         if name in self.babbling:
             return self.babbling[name]
         network = self.strangers.get(name, self.network)
-        if name not in network.running:
+        if not network.network.nodes[name].running:
             raise PortRefusedError(f"dial tcp 127.0.0.1:{port}: connect: connection refused")
         body = json.dumps({"query": query, "variables": dict(variables or {})}).encode()
         return network.answers.reply(network.network.nodes[name], body)

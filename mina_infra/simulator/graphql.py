@@ -8,8 +8,9 @@ the daemon's own server reports them. graphql-core checks the answers in the tes
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 _TOKEN = re.compile(r"""[\s,]+|\#[^\n]*|(\.\.\.|[!$():=@\[\]{|}]|"(?:[^"\\\n]|\\.)*"|-?\d+(?:\.\d+)?|[_A-Za-z]\w*)""")
@@ -40,6 +41,8 @@ class Operation:
 
     fields: tuple[Selection | str, ...]
     fragments: Mapping[str, tuple[Selection | str, ...]]
+    readers: dict[int, Callable[[Any], dict[str, Any]]] = field(default_factory=dict, compare=False)
+    """What reads its fields off a value, by the type of the root."""
 
 
 @dataclass(frozen=True)
@@ -58,36 +61,58 @@ def parse(text: str, operation: str | None, variables: Mapping[str, Any]) -> Ope
 
 def project(root: ObjectType, source: Any, operation: Operation) -> dict[str, Any]:
     """The value of `data`. Raises QueryError."""
-    return _project(root, source, operation.fields, operation.fragments, ())
+    reader = operation.readers.get(id(root))
+    if reader is None:
+        reader = operation.readers[id(root)] = _reader(root, operation.fields, operation.fragments, ())
+    return reader(source)
 
 
-def _project(
+def _reader(
     kind: ObjectType,
-    value: Any,
     selections: tuple[Selection | str, ...],
     fragments: Mapping[str, tuple[Selection | str, ...]],
     path: tuple[str, ...],
-) -> dict[str, Any]:
-    answer: dict[str, Any] = {}
+) -> Callable[[Any], dict[str, Any]]:
+    """What reads exactly these fields off a value of that type, made once for each query: a status has 200 of them."""
+    fields = [_field(kind, each, fragments, path) for each in _spread(selections, fragments)]
+
+    def read(value: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = {}
+        alias = ""
+        try:
+            for alias, resolve in fields:
+                answer[alias] = resolve(value)
+        except (QueryError, TypeError) as error:
+            if isinstance(error, QueryError) and error.path:
+                raise
+            words = str(error) if isinstance(error, QueryError) else f"Field '{alias}' of type '{kind.name}': {error}"
+            raise QueryError(words, (*path, alias)) from error
+        return answer
+
+    return read
+
+
+def _spread(
+    selections: tuple[Selection | str, ...], fragments: Mapping[str, tuple[Selection | str, ...]]
+) -> Iterator[Selection]:
+    """The selections with those of the named fragments in their places."""
     for selection in selections:
-        if isinstance(selection, str):
-            if selection not in fragments:
-                raise QueryError(f"Fragment '{selection}' is not defined")
-            answer |= _project(kind, value, fragments[selection], fragments, path)
-        elif selection.name == "__typename":
-            answer[selection.alias] = kind.name
+        if not isinstance(selection, str):
+            yield selection
+        elif selection in fragments:
+            yield from _spread(fragments[selection], fragments)
         else:
-            answer[selection.alias] = _resolve(kind, value, selection, fragments, (*path, selection.alias))
-    return answer
+            raise QueryError(f"Fragment '{selection}' is not defined")
 
 
-def _resolve(
+def _field(
     kind: ObjectType,
-    value: Any,
     selection: Selection,
     fragments: Mapping[str, tuple[Selection | str, ...]],
     path: tuple[str, ...],
-) -> Any:
+) -> tuple[str, Callable[[Any], Any]]:
+    if selection.name == "__typename":
+        return selection.alias, lambda _value: kind.name
     resolver, child = kind.fields.get(selection.name), kind.children.get(selection.name)
     if resolver is None:
         raise QueryError(f"Field '{selection.name}' is not defined on type '{kind.name}'")
@@ -95,17 +120,18 @@ def _resolve(
         raise QueryError(f"Field '{selection.name}' of type '{kind.name}' is a scalar and has no fields")
     if child is not None and not selection.fields:
         raise QueryError(f"Field '{selection.name}' of type '{kind.name}' needs a selection of its fields")
-    try:
-        result = resolver(value, **selection.arguments)
-    except TypeError as error:
-        raise QueryError(f"Field '{selection.name}' of type '{kind.name}': {error}", path) from error
-    except QueryError as error:
-        raise QueryError(str(error), path) from error
-    if child is None or result is None:
-        return result
-    if isinstance(result, list | tuple):
-        return [_project(child, item, selection.fields, fragments, path) for item in result]
-    return _project(child, result, selection.fields, fragments, path)
+    resolve = partial(resolver, **selection.arguments) if selection.arguments else resolver
+    if child is None:
+        return selection.alias, resolve
+    below = _reader(child, selection.fields, fragments, (*path, selection.alias))
+
+    def read(value: Any) -> Any:
+        result = resolve(value)
+        if isinstance(result, list | tuple):
+            return [below(item) for item in result]
+        return None if result is None else below(result)
+
+    return selection.alias, read
 
 
 class _Parser:
