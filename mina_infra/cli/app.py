@@ -28,6 +28,7 @@ COMMANDS = (
     "deploy:outputs",
     "deploy:pulumi",
     "operate:verify",
+    "crashes:crashes",
     "operate:seeds",
     "operate:publish",
     "operate:post_deploy",

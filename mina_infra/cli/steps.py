@@ -71,10 +71,12 @@ class Session:
 
     def verify(self) -> Verdict:
         """Judge the network, waiting for one that still starts."""
+        from mina_infra.cli.known import known_issues_of
         from mina_infra.cluster.cluster import KubeCluster
         from mina_infra.guardian.report import text
         from mina_infra.guardian.verify import verify
 
+        known = known_issues_of(self.place)
         with self.reporter.stage("sanity", "looking at every node"):
             verdict = self.place.ask(
                 lambda api: verify(
@@ -82,6 +84,7 @@ class Session:
                     self.outputs,
                     self.deadline_s,
                     lambda progress: self.reporter.update(progress.line()),
+                    known=known,
                 )
             )
         for line in text(verdict).splitlines():

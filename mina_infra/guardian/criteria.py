@@ -123,7 +123,8 @@ class Criteria:
         int, Limit("slots", "that must be good before a criterion is called stable again", ("every criterion",))
     ] = 4
     crash_window_s: Annotated[
-        float, Limit("s", "a day, the time between two reports: a crash is not over because its node runs", ("crashes",))
+        float,
+        Limit("s", "a day, the time between two reports: a crash is not over when its node runs", ("crashes",)),
     ] = 86_400.0
     burst_crashes: Annotated[
         int, Limit("in an hour", "of one fingerprint are persistent (guardian/crash-burst)", ("crashes",))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,7 +39,11 @@ class Words:
 
 def words_of(log: bytes) -> Words:
     """What the last lines of a log say. Never raises, whatever the lines are."""
-    records = list(parse_records(log.split(b"\n")))
+    return crash_words(list(parse_records(log.split(b"\n"))))
+
+
+def crash_words(records: Sequence[Record]) -> Words:
+    """What the records around one end of a program say."""
     terminated = any(_HELPER_TERMINATED.search(record.text) for record in records)
     no_peers = any(_NO_PEERS.search(record.text) for record in records)
     real = [record for record in records if record.line.level is Level.FATAL and not is_noise(record, terminated)]
