@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
@@ -18,122 +16,36 @@ from typing import Any
 import msgspec
 
 from mina_infra.daemon.replies import SyncStatus
-from mina_infra.simulator.chain import COINBASE, ChainConstants, Header
+from mina_infra.simulator import pools
+from mina_infra.simulator.chain import COINBASE, Header, public_key
 from mina_infra.simulator.graphql import ObjectType, Operation, QueryError, parse, project
 from mina_infra.simulator.network import Network
 from mina_infra.simulator.node import Node
+from mina_infra.simulator.view import (
+    CONFIG_DIR,
+    KNOWS_NOTHING,
+    BlockView,
+    View,
+    addresses,
+    consensus_configuration,
+    consensus_time,
+    peer,
+    pool_metrics,
+    timestamp,
+)
 
-CONFIG_DIR = "/root/.mina-config"
-_MAX_PEERS = 50  # of the daemon's default -max-connections
-_KNOWS_NOTHING = (SyncStatus.CONNECTING, SyncStatus.LISTENING, SyncStatus.BOOTSTRAP)
+__all__ = [
+    "CONFIG_DIR",
+    "QUERY",
+    "Answers",
+    "View",
+    "catchup_status",
+    "consensus_configuration",
+    "ledger_hash",
+    "timestamp",
+]
 
-
-@dataclass(frozen=True)
-class View:
-    """A node as seen by somebody who asks it now."""
-
-    network: Network
-    node: Node
-
-    @property
-    def constants(self) -> ChainConstants:
-        return self.network.constants
-
-    @property
-    def tip(self) -> Header | None:
-        """The best tip, None while the node does not know one (before and during a bootstrap)."""
-        return None if self.node.status in _KNOWS_NOTHING else self.node.tip
-
-    @property
-    def uptime_secs(self) -> int:
-        return int((self.network.now - self.node.started_ms) / 1000)
-
-    @property
-    def height(self) -> int | None:
-        return self.tip.height if self.tip else None
-
-    def peers(self) -> list[Node]:
-        """At most as many peers as a daemon holds; the selection is stable and differs from node to node."""
-        peers = self.network.peers_of(self.node)
-        if len(peers) > _MAX_PEERS:
-            start = self.node.salt % len(peers)
-            peers = (peers[start:] + peers[:start])[:_MAX_PEERS]
-        return peers
-
-    def chain(self, length: int | None) -> list[Header]:
-        """The best chain's newest blocks, at most k; raises the daemon's error while there is no frontier."""
-        if self.tip is None:
-            raise QueryError("Could not obtain best chain from transition frontier")
-        most = self.constants.k
-        return self.node.chain(most if length is None else max(min(length, most), 0))
-
-
-@dataclass(frozen=True)
-class BlockView:
-    """One block with the constants that its fields need."""
-
-    header: Header
-    constants: ChainConstants
-
-
-def timestamp(ms: float) -> str:
-    """A time as daemons print it: a blank instead of T."""
-    return f"{datetime.fromtimestamp(ms / 1000, UTC).isoformat(' ', 'microseconds')[:26]}Z"
-
-
-def consensus_time(constants: ChainConstants, slot: int) -> dict[str, str]:
-    """A slot counted from the genesis as the schema's ConsensusTime; times in ms since 1970."""
-    epoch, in_epoch = divmod(max(slot, 0), constants.slots_per_epoch)
-    start = constants.slot_start(max(slot, 0))
-    return {
-        "epoch": str(epoch),
-        "slot": str(in_epoch),
-        "globalSlot": str(max(slot, 0)),
-        "startTime": str(start),
-        "endTime": str(start + constants.slot_ms),
-    }
-
-
-def consensus_configuration(constants: ChainConstants) -> dict[str, Any]:
-    return {
-        "delta": constants.delta,
-        "k": constants.k,
-        "slotsPerEpoch": constants.slots_per_epoch,
-        "slotDuration": constants.slot_ms,
-        "epochDuration": constants.slot_ms * constants.slots_per_epoch,
-        "genesisStateTimestamp": timestamp(constants.genesis_ms),
-        "acceptableNetworkDelay": constants.slot_ms * max(constants.delta, 1),
-    }
-
-
-def _peer(node: Node) -> dict[str, Any]:
-    return {"host": node.spec.host, "libp2pPort": node.spec.p2p_port, "peerId": node.spec.identity}
-
-
-def _addresses(view: View) -> dict[str, Any]:
-    spec = view.node.spec
-    return {
-        "externalIp": spec.host,
-        "bindIp": "0.0.0.0",
-        "clientPort": spec.client_port,
-        "libp2pPort": spec.p2p_port,
-        "peer": _peer(view.node),
-    }
-
-
-def _metrics(view: View) -> dict[str, Any]:
-    received = view.node.counters.blocks_received
-    return {
-        "blockProductionDelay": [],
-        "transactionPoolDiffReceived": received,
-        "transactionPoolDiffBroadcasted": 0,
-        "transactionsAddedToPool": received,
-        "transactionPoolSize": 0,
-        "snarkPoolDiffReceived": received,
-        "snarkPoolDiffBroadcasted": 0,
-        "pendingSnarkWork": 0,
-        "snarkPoolSize": 0,
-    }
+_PROVER = public_key("snark worker")
 
 
 def _plain(name: str, *fields: str, **children: ObjectType) -> ObjectType:
@@ -167,21 +79,21 @@ _STATUS = ObjectType(
         "chainId": lambda view: view.constants.chain_id,
         "commitId": lambda view: view.node.spec.commit_id,
         "confDir": lambda view: CONFIG_DIR,
-        "peers": lambda view: [_peer(node) for node in view.peers()],
+        "peers": lambda view: [peer(node) for node in view.peers()],
         "userCommandsSent": lambda view: 0,
         "snarkWorker": lambda view: None,
         "snarkWorkFee": lambda view: 0,
-        "syncStatus": lambda view: view.node.status.value,
+        "syncStatus": lambda view: view.status.value,
         "catchupStatus": lambda view: catchup_status(view.node),
         "blockProductionKeys": lambda view: [view.node.spec.key] if view.node.spec.key else [],
         "coinbaseReceiver": lambda view: None,
         "consensusTimeBestTip": lambda view: consensus_time(view.constants, view.tip.slot) if view.tip else None,
         "globalSlotSinceGenesisBestTip": lambda view: view.constants.fork_slot + view.tip.slot if view.tip else None,
-        "consensusTimeNow": lambda view: consensus_time(view.constants, view.constants.slot_at(view.network.now)),
+        "consensusTimeNow": lambda view: consensus_time(view.constants, view.slot_now),
         "consensusMechanism": lambda view: "proof_of_stake",
         "consensusConfiguration": lambda view: consensus_configuration(view.constants),
-        "addrsAndPorts": _addresses,
-        "metrics": _metrics,
+        "addrsAndPorts": addresses,
+        "metrics": pool_metrics,
     },
     {
         "peers": _PEER,
@@ -206,7 +118,7 @@ _BLOCKCHAIN_STATE = ObjectType(
         "utcDate": lambda block: str(block.header.date_ms),
         "snarkedLedgerHash": lambda block: ledger_hash(block.header),
         "stagedLedgerHash": lambda block: ledger_hash(block.header),
-        "stagedLedgerProofEmitted": lambda block: block.header.snark_jobs > 0,
+        "stagedLedgerProofEmitted": lambda block: block.header.proof,
     },
 )
 _CONSENSUS_STATE = ObjectType(
@@ -234,8 +146,11 @@ _PROTOCOL_STATE = ObjectType(
     },
     {"blockchainState": _BLOCKCHAIN_STATE, "consensusState": _CONSENSUS_STATE},
 )
-_TRANSACTIONS = ObjectType("Transactions", {"coinbase": lambda block: str(COINBASE if block.header.slot else 0)})
+_TRANSACTIONS = ObjectType(
+    "Transactions", {"coinbase": lambda block: str(block.header.coinbase if block.header.slot else 0)}
+)
 _COMPLETED_WORK = _plain("CompletedWork", "prover", "fee", "workIds")
+_PENDING_WORK = _plain("PendingSnarkWork", workBundle=_plain("WorkDescription", "workId"))
 _BLOCK = ObjectType(
     "Block",
     {
@@ -283,17 +198,19 @@ def _genesis_constants(view: View) -> dict[str, str]:
 QUERY = ObjectType(
     "query",
     {
-        "syncStatus": lambda view: view.node.status.value,
+        "syncStatus": lambda view: view.status.value,
         "version": lambda view: view.node.spec.commit_id,
         "daemonStatus": lambda view: view,
         "bestChain": _best_chain,
         "block": _block,
         "genesisBlock": lambda view: BlockView(view.constants.genesis_block(), view.constants),
         "genesisConstants": _genesis_constants,
-        "getPeers": lambda view: [_peer(node) for node in view.peers()],
+        "getPeers": lambda view: [peer(node) for node in view.peers()],
         "initialPeers": lambda view: [],
-        "timeOffset": lambda view: 0,
+        "timeOffset": lambda view: view.node.condition.time_offset_s,
         "networkID": lambda view: "mina:testnet",
+        "snarkPool": lambda view: _snark_pool(view),
+        "pendingSnarkWork": lambda view: _pending_work(view),
     },
     {
         "daemonStatus": _STATUS,
@@ -302,6 +219,8 @@ QUERY = ObjectType(
         "genesisBlock": _BLOCK,
         "genesisConstants": _GENESIS_CONSTANTS,
         "getPeers": _PEER,
+        "snarkPool": _COMPLETED_WORK,
+        "pendingSnarkWork": _PENDING_WORK,
     },
 )
 
@@ -319,9 +238,24 @@ def catchup_status(node: Node) -> list[str] | None:
     return [f"To download: {max(missing, 0)}", f"Finished: {len(node.known)}"]
 
 
+def _bundles(first: int, end: int) -> list[dict[str, Any]]:
+    """Finished bundles of work by their number, each of two proofs (docs/facts.md: mina/snark-fee)."""
+    return [{"prover": _PROVER, "fee": "25000000", "workIds": [2 * each, 2 * each + 1]} for each in range(first, end)]
+
+
+def _snark_pool(view: View) -> list[dict[str, Any]]:
+    bought = view.tip.work_total if view.tip else 0
+    return _bundles(bought, bought + pools.snark_pool_size(view.network, view.node))
+
+
+def _pending_work(view: View) -> list[dict[str, Any]]:
+    end = view.tip.transactions_total if view.tip else 0
+    waiting = range(end - pools.pending_work(view.network, view.node), end)
+    return [{"workBundle": [{"workId": 2 * each}, {"workId": 2 * each + 1}]} for each in waiting]
+
+
 def _snark_jobs(header: Header) -> list[dict[str, Any]]:
-    job = {"prover": header.creator, "fee": "10000000"}
-    return [{**job, "workIds": [header.height * 1000 + number]} for number in range(header.snark_jobs)]
+    return _bundles(header.work_total - header.snark_jobs, header.work_total)
 
 
 class Answers:
@@ -344,7 +278,8 @@ class Answers:
             return _failed(error)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return _failed(QueryError("Expected a JSON body with a query"))
-        key = (node.tip and node.tip.state_hash, node.oldest, node.status in _KNOWS_NOTHING, text, name, variables)
+        known = node.status not in KNOWS_NOTHING
+        key = (node.tip and node.tip.state_hash, node.oldest, known, text, name, variables)
         if _only_best_chain(operation) and key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]

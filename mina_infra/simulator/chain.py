@@ -24,7 +24,9 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
     """One block, without its body.
 
     `slot` counts from the current genesis. `vrf` is the hex output by which equal heights are decided. `date_ms` is the
-    start of the slot in ms since 1970. Frontiers hold it as a JSON array, so the order of the fields is a file format.
+    start of the slot in ms since 1970. Frontiers hold it as a JSON array, so the order of the fields is a file format;
+    those with a default came later. The totals count from the first block of the network: commands, all transactions
+    (each makes one bundle of snark work), bundles bought. `proof`: a ledger proof came out of the scan state.
     """
 
     state_hash: str
@@ -36,6 +38,11 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
     commands: int
     snark_jobs: int
     date_ms: int
+    coinbase: int = COINBASE
+    commands_total: int = 0
+    transactions_total: int = 0
+    work_total: int = 0
+    proof: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,7 @@ class ChainConstants:
             commands=0,
             snark_jobs=0,
             date_ms=self.genesis_ms,
+            coinbase=0,
         )
 
 

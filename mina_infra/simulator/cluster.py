@@ -80,6 +80,8 @@ class SimulatedCluster:
     delays: dict[str, float] = field(default_factory=dict)
     """Seconds that an answer takes, in virtual time."""
     babbling: dict[str, bytes] = field(default_factory=dict)
+    refusing: set[str] = field(default_factory=set)
+    """Whose port is closed though the pod runs."""
     road_closed: set[str] = field(default_factory=set)
     without_deployment: set[str] = field(default_factory=set)
     extra_deployments: set[str] = field(default_factory=set)
@@ -211,7 +213,7 @@ class SimulatedCluster:
         if name in self.babbling:
             return self.babbling[name]
         network = self.strangers.get(name, self.network)
-        if not network.network.nodes[name].running:
+        if not network.network.nodes[name].running or name in self.refusing:
             raise PortRefusedError(f"dial tcp 127.0.0.1:{port}: connect: connection refused")
         body = json.dumps({"query": query, "variables": dict(variables or {})}).encode()
         return network.answers.reply(network.network.nodes[name], body)

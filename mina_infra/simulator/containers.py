@@ -15,6 +15,11 @@ from mina_infra.simulator.simulated import Entry, SimulatedNetwork
 CONTAINER = "mina"
 IMAGE = "mina"
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
+ARGUMENTS = (
+    "daemon", "--log-json", "--log-level", "Info", "--log-txn-pool-gossip", "true", "--log-snark-work-gossip", "true",
+    "--log-block-creation", "true",
+)  # fmt: skip
+"""Of a node that was deployed as the plan says, as far as a check may look at them."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class PodRecord:
     ready: bool | None = None
     """None: as the daemon's life says."""
     image: str = IMAGE
+    arguments: tuple[str, ...] = ARGUMENTS
     restarts: int = 0
     lives: list[Life] = field(default_factory=list)
     annotations: dict[str, str] = field(default_factory=dict)

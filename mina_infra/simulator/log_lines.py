@@ -18,7 +18,7 @@ from mina_infra.simulator.node import Node
 
 @dataclass(frozen=True)
 class Template:
-    """One kind of line: its level, who writes it, the message with placeholders, the structured event's name."""
+    """One kind of line: its level, who writes it, the message with placeholders, the structured event (FILE.NAME)."""
 
     level: Level
     module: str
@@ -27,28 +27,41 @@ class Template:
 
     @cached_property
     def event_id(self) -> str:
-        """32 hex digits, as the daemon derives them from the event's name."""
+        """32 hex digits, as the daemon derives them, of file and name (docs/facts.md: mina/event-ids)."""
         return hashlib.md5(self.event.encode(), usedforsecurity=False).hexdigest()
 
 
 STARTED = Template(Level.INFO, "Cli__Mina", "Mina daemon is booting up; built with commit $commit on branch $branch")
 CONNECTED = Template(Level.INFO, "Transition_router", "Network is online, start initialization")
 BOOTSTRAP = Template(
-    Level.INFO, "Transition_router", "Starting bootstrap controller phase", "Starting_bootstrap_controller"
+    Level.INFO,
+    "Transition_router",
+    "Starting bootstrap controller phase",
+    "src/lib/transition_router/transition_router.ml.Starting_bootstrap_controller",
 )
 CATCHUP = Template(
     Level.INFO, "Transition_router", "Starting transition frontier controller phase",
-    "Starting_transition_frontier_controller",
+    "src/lib/transition_router/transition_router.ml.Starting_transition_frontier_controller",
 )  # fmt: skip
 SYNCED = Template(Level.INFO, "Mina_lib", "Mina daemon is synced")
-PRODUCED = Template(Level.INFO, "Block_producer", "Successfully produced a new block: $breadcrumb", "Block_produced")
+PRODUCED = Template(
+    Level.INFO,
+    "Block_producer",
+    "Successfully produced a new block: $breadcrumb",
+    "src/lib/block_producer/block_producer.ml.Block_produced",
+)
 READY_PROOFS = Template(
     Level.DEBUG, "Staged_ledger",
     "Number of proofs ready for purchase: $proof_count Number of user commands ready to be included: $txn_count "
     "Diff creation log: $diff_log",
 )  # fmt: skip
 # Debug, as in the daemon: at Info what the runbook searches for does not appear (docs/facts.md: mina/log-levels).
-RECEIVED = Template(Level.DEBUG, "Network_pool__Block_sink", "Received a block from $sender", "Block_received")
+RECEIVED = Template(
+    Level.DEBUG,
+    "Network_pool__Block_sink",
+    "Received a block from $sender",
+    "src/lib/coda_networking/coda_networking.ml.Block_received",
+)
 APPLIED = Template(
     Level.DEBUG, "Staged_ledger",
     "$prefix: apply_diff block info: No of transactions included:$user_command_count\n Coinbase parts:$coinbase_count "
@@ -59,6 +72,7 @@ REJECTED = Template(
     Level.WARN, "Transition_handler", "Block $state_hash has no common ancestor with the frontier above its root"
 )
 FATAL = Template(Level.FATAL, "Mina_run", "Unhandled top-level exception: $exn\nGenerating crash report")
+PROVER_FAILED = Template(Level.ERROR, "Block_producer", "Prover failed to prove freshly generated transition: $error")
 ERROR = Template(Level.ERROR, "Genesis_ledger_helper", "$error")
 
 
@@ -91,12 +105,17 @@ def lines_of(happening: Happening, sender: Node | None) -> list[tuple[Template, 
         breadcrumb = {"state_hash": block.state_hash, "parent": block.parent, "blockchain_length": str(block.height)}
         ready = {"proof_count": block.snark_jobs, "txn_count": block.commands, "diff_log": []}
         return [(READY_PROOFS, ready), (PRODUCED, {"breadcrumb": breadcrumb}), _applied(block)]
+    if happening.kind == "prover-failed":
+        return [(PROVER_FAILED, {"error": {"string": _PROVER_ERROR}, "prev_state": block.state_hash})]
     if happening.kind == "rejected":
         return [(REJECTED, {"state_hash": block.state_hash})]
     remote = {"host": sender.spec.host, "peer_id": sender.spec.identity} if sender else {}
     return [(RECEIVED, {"state_hash": block.state_hash, "sender": {"Remote": remote}}), _applied(block)]
 
 
+_PROVER_ERROR = (
+    '(monitor.ml.Error (Failure "Constraint unsatisfied") ("Raised at Prover in file src/lib/prover/prover.ml"))'
+)
 _STATES = {"started": STARTED, "connected": CONNECTED, "bootstrap": BOOTSTRAP, "catchup": CATCHUP, "synced": SYNCED}
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from mina_infra.daemon.replies import SyncStatus
 from mina_infra.simulator.chain import ChainConstants, Header, better, peer_id, public_key
+from mina_infra.simulator.condition import WELL, Condition
 from mina_infra.simulator.store import FrontierStore, StoredFrontier
 
 # Blocks below the root that are kept so that a late sibling still finds its parent.
@@ -54,6 +55,9 @@ class Counters:
     blocks_produced: int = 0
     blocks_received: int = 0
     no_common_ancestor: int = 0
+    received_early: int = 0
+    received_late: int = 0
+    prover_failures: int = 0
     reorganisations: int = 0
     bootstraps: int = 0
 
@@ -83,6 +87,11 @@ class Node:
     pending: list[Header] = field(default_factory=list)
     journaled: int = 0
     last_block_ms: float = 0.0
+    condition: Condition = WELL
+    held: list[tuple[Header, str]] = field(default_factory=list)
+    """Blocks that came and are not taken yet, with who sent them (Condition.lag_blocks)."""
+    pool_base: tuple[float, float] = (0.0, 0.0)
+    """Transactions and snark work that had been gossiped when it started."""
 
     @property
     def synced(self) -> bool:
