@@ -72,6 +72,7 @@ REJECTED = Template(
     Level.WARN, "Transition_handler", "Block $state_hash has no common ancestor with the frontier above its root"
 )
 FATAL = Template(Level.FATAL, "Mina_run", "Unhandled top-level exception: $exn\nGenerating crash report")
+# docs/facts.md: mina/prover-error
 PROVER_FAILED = Template(Level.ERROR, "Block_producer", "Prover failed to prove freshly generated transition: $error")
 ERROR = Template(Level.ERROR, "Genesis_ledger_helper", "$error")
 
