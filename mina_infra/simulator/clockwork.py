@@ -21,6 +21,11 @@ class Clockwork:
         self._number += 1
         heapq.heappush(self._events, (time, self._number, function, arguments))
 
+    @property
+    def events_so_far(self) -> int:
+        """How many have been planned since the beginning."""
+        return self._number
+
     def next_event(self) -> float:
         """When something happens next."""
         return self._events[0][0] if self._events else math.inf

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from mina_infra.cluster.logs import LogRange
-from mina_infra.cluster.objects import Container, Pod
+from mina_infra.cluster.objects import Container, Pod, Program
 from mina_infra.simulator.log_lines import line, lines_of
 from mina_infra.simulator.network import Happening
 from mina_infra.simulator.simulated import Entry, SimulatedNetwork
@@ -69,6 +69,7 @@ class PodRecord:
         return Pod(
             self.name, self.uid, self.node, self.phase, ready and self.phase == "Running", self.deleting, self.created,
             (self._container(network, runs, ready),) if started else (), self.unschedulable, labels, self.annotations,
+            programs={CONTAINER: Program(self.image, self.arguments)},
         )  # fmt: skip
 
     def _container(self, network: SimulatedNetwork, runs: bool, ready: bool) -> Container:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mina_infra.outputs import ChainOutput, ClaimOutput, NodeOutput, OutputsDocument, SeedOutput
+from mina_infra.simulator.load import WORK_DELAY
 from mina_infra.simulator.node import NodeSpec
 from mina_infra.simulator.simulated import SimulatedNetwork
 
@@ -37,25 +38,36 @@ def outputs_of(network: SimulatedNetwork, **changes: Any) -> OutputsDocument:
         testnet=TESTNET,
         era=1,
         namespace=TESTNET,
-        nodes=_nodes(specs),
+        nodes=_nodes(specs, 1000 * network.network.commands_per_slot / constants.slot_ms),
         seeds=[_seed(spec) for spec in specs if spec.seed],
         claims=[_claim(spec) for spec in specs],
         images={"daemon": "mina"},
-        chain=ChainOutput(slot_ms=constants.slot_ms, k=constants.k, active_slots=constants.active_slots),
+        chain=_chain(network),
     )
     return document.model_copy(update=changes)
 
 
-def _nodes(specs: list[NodeSpec]) -> list[NodeOutput]:
-    total = sum(spec.stake for spec in specs)
+def _chain(network: SimulatedNetwork) -> ChainOutput:
+    constants = network.constants
+    known = {"slot_ms": constants.slot_ms, "k": constants.k, "active_slots": constants.active_slots}
+    return ChainOutput.model_validate({**known, "transaction_capacity_log2": 7, "work_delay": WORK_DELAY})
+
+
+def _nodes(specs: list[NodeSpec], tps: float) -> list[NodeOutput]:
+    """User agents run beside the whales, and share the load."""
+    total, most = sum(spec.stake for spec in specs), max((spec.stake for spec in specs), default=0.0)
+    agents = [spec.name for spec in specs if spec.stake and spec.stake == most]
     return [
-        NodeOutput(
-            name=spec.name,
-            role=role_of(spec),
-            group=spec.name.rsplit("-", 1)[0],
-            stake=100 * spec.stake / total if total else 0,
-            ports={"graphql": 3085},
-            peer_id=spec.identity if spec.seed else None,
+        NodeOutput.model_validate(
+            {
+                "name": spec.name,
+                "role": role_of(spec),
+                "group": spec.name.rsplit("-", 1)[0],
+                "stake": 100 * spec.stake / total if total else 0,
+                "ports": {"graphql": 3085},
+                "peer_id": spec.identity if spec.seed else None,
+                "load_tps": tps / len(agents) if spec.name in agents else 0.0,
+            }
         )
         for spec in specs
     ]

@@ -168,6 +168,21 @@ class SimulatedNetwork:
         node = self.network.nodes[name] if name else None
         return node.tip if node and node.tip else self.network.best_tip()
 
+    def deepest_fork(self) -> int:
+        """The deepest branch that any running node follows against the network's best chain."""
+        best, nodes = self.network.best_tip(), self.network.nodes.values()
+        holder = next((node for node in nodes if node.tip == best), None)
+        if holder is None:
+            return 0
+        canonical = {block.state_hash for block in holder.chain(self.constants.k + 1)}
+        deepest = 0
+        for node in nodes:
+            block, depth = node.tip if node.running else None, 0
+            while block is not None and block.state_hash not in canonical:
+                block, depth = node.known.get(block.parent), depth + 1
+            deepest = max(deepest, depth)
+        return deepest
+
     def fork_depth(self, name: str) -> int:
         """Blocks of the node's chain that are not on the network's best chain (0 = in line or only behind)."""
         best = self.network.best_tip()

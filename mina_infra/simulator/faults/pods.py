@@ -173,11 +173,12 @@ def _all_dead(cluster: SimulatedCluster, rng: Random, severity: float) -> Inject
     """The pods are there, no daemon lives: what Mina's watchdog took for its last good values."""
     names = tuple(cluster.network.names)
     for name in names:
-        cluster.network.crash(name)
+        _end(cluster, name, crash_words.helper_died)
+        cluster.record(name).restarts = 3
 
     def heal() -> None:
         for name in names:
-            cluster.network.restart(name)
+            cluster.start_container(name)
 
     return Injected(names, heal)
 
@@ -224,7 +225,8 @@ POD_FAULTS: tuple[Fault, ...] = (
     Fault("all-seeds-down", "Every seed crash-loops; the nodes that know each other go on.",
           _seeds_down(True), ("seed-down", "too-few-seeds"), _SEED_DOWN, slots=2),
     Fault("total-outage", "Every daemon is dead behind pods that are there (watchdog: well).",
-          _all_dead, ("crash-loop", "not-ready", "refused"), (*_DOWN, "halt", "seed-down", "too-few-seeds"), slots=1),
+          _all_dead, ("crash-loop", "not-ready", "refused"),
+          (*_DOWN, "crash", "crash-burst", "halt", "seed-down", "too-few-seeds"), slots=1),
     Fault("disk-85", "One node's volume is 86 % full.", _disk(0.85), ("disk-filling",), weight=Weight.WARN, slots=0),
     Fault("disk-95", "One node's volume is more than 95 % full.",
           _disk(0.95), ("disk-full",), ("disk-filling",), slots=0),

@@ -23,6 +23,10 @@ def _low_capacity(cluster: SimulatedCluster, rng: Random, severity: float) -> In
     return change(cluster.network.network, "load.capacity", 8 - round(4 * severity))
 
 
+def _nothing(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
+    return Injected((), lambda: None)
+
+
 def _whale(**illness: object) -> Inject:
     def inject(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
         return afflict(cluster, [rng.choice(whales(cluster))], **illness)
@@ -65,6 +69,6 @@ WORK_FAULTS: tuple[Fault, ...] = (
           _whale(withholds=1.0), ("blocks-lost", "silent-producer"), _LOST, slots=120),
     Fault("silent-whale", "One whale does not look whether it has won.",
           _whale(dormant=True), ("silent-producer",), ("slow-production",), slots=120),
-    Fault("load-off", "Nobody sends payments any more, and nobody said that somebody would.",
-          _load("commands_per_slot", 0.0), weight=Weight.NONE, slots=10),
+    Fault("no-load", "Nobody sends payments, and nobody said that somebody would: blocks are empty.",
+          _nothing, weight=Weight.NONE, slots=10, setup=Setup(commands_per_slot=0.0)),
 )  # fmt: skip
