@@ -32,6 +32,7 @@ COMMANDS = (
     "operate:seeds",
     "operate:publish",
     "operate:post_deploy",
+    "watch:watch",
     "lifecycle:pause",
     "lifecycle:resume",
     "recover:recover",

@@ -22,8 +22,8 @@ Out = Annotated[Path | None, Parameter(help="Folder to publish to. Default: out/
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Network(Where):
-    """A deployed testnet, as operation sees it."""
+class Deployed(Where):
+    """A deployed testnet, by its outputs document."""
 
     outputs: Annotated[
         Path | None,
@@ -32,6 +32,17 @@ class Network(Where):
             help="Read the outputs document from this file (- for standard input) instead of the stack.",
         ),
     ] = None
+
+    def document(self, place: Place) -> "OutputsDocument":
+        """The outputs document from the file or the stack. Raises EngineError."""
+        return place.outputs() if self.outputs is None else _read(self.outputs, place)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Network(Deployed):
+    """A deployed testnet, as operation sees it."""
+
     deadline: Annotated[
         float | None,
         Parameter(help="Seconds to wait for a network that still starts. Default: 1800, on the embedded cluster 300."),
@@ -41,10 +52,6 @@ class Network(Where):
         """Steps on this testnet. Raises EngineError when nothing is deployed."""
         place = self.place()
         return Session(place, self.document(place), reporter, out, self.deadline)
-
-    def document(self, place: Place) -> "OutputsDocument":
-        """The outputs document from the file or the stack. Raises EngineError."""
-        return place.outputs() if self.outputs is None else _read(self.outputs, place)
 
 
 DEPLOYED = Network()

@@ -98,6 +98,18 @@ class DaemonMetrics(_Reply, frozen=True):
     block_production_delay: tuple[int, ...] = ()
 
 
+class SlotStart(_Reply, frozen=True):
+    """When a slot begins, ms since 1970."""
+
+    start_time: int
+
+
+class BlockProducerTimings(_Reply, frozen=True):
+    """The next slots that a producer has won and not yet produced for; empty while it evaluates its lots."""
+
+    times: tuple[SlotStart, ...] = ()
+
+
 class DaemonStatus(_Reply, frozen=True):
     """daemonStatus; None where the daemon does not know yet (before its first sync)."""
 
@@ -120,6 +132,12 @@ class DaemonStatus(_Reply, frozen=True):
     block_production_keys: tuple[str, ...] = ()
     snark_worker: str | None = None
     metrics: DaemonMetrics = DaemonMetrics()
+    next_block_production: BlockProducerTimings | None = None
+
+    @property
+    def next_slots_ms(self) -> tuple[int, ...]:
+        """Starts of the slots that it says it will produce blocks in, ms since 1970."""
+        return tuple(slot.start_time for slot in self.next_block_production.times) if self.next_block_production else ()
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ from mina_infra.simulator.view import (
     addresses,
     consensus_configuration,
     consensus_time,
+    next_production,
     peer,
     pool_metrics,
     timestamp,
@@ -87,6 +88,7 @@ _STATUS = ObjectType(
         "catchupStatus": lambda view: catchup_status(view.node),
         "blockProductionKeys": lambda view: [view.node.spec.key] if view.node.spec.key else [],
         "coinbaseReceiver": lambda view: None,
+        "nextBlockProduction": next_production,
         "consensusTimeBestTip": lambda view: consensus_time(view.constants, view.tip.slot) if view.tip else None,
         "globalSlotSinceGenesisBestTip": lambda view: view.constants.fork_slot + view.tip.slot if view.tip else None,
         "consensusTimeNow": lambda view: consensus_time(view.constants, view.slot_now),
@@ -97,6 +99,7 @@ _STATUS = ObjectType(
     },
     {
         "peers": _PEER,
+        "nextBlockProduction": _plain("BlockProducerTimings", times=_TIME),
         "consensusTimeBestTip": _TIME,
         "consensusTimeNow": _TIME,
         "consensusConfiguration": _CONFIGURATION,

@@ -154,6 +154,7 @@ class Lottery:
     stakes: dict[str, float] = field(default_factory=dict)
     """Declared stake by public key, in any unit; who is down stays declared, or its share would go to others."""
     _chances: dict[str, float] = field(default_factory=dict)
+    _next: dict[str, tuple[int, int | None]] = field(default_factory=dict)
 
     def declare(self, key: str, stake: float) -> None:
         """Set the stake of a key; 0 takes it away."""
@@ -162,6 +163,17 @@ class Lottery:
         else:
             self.stakes.pop(key, None)
         self._chances.clear()
+        self._next.clear()
+
+    def next_won(self, key: str, after: int, within: int = 64) -> int | None:
+        """The first slot later than `after` that the key leads; None when there is none within that many slots."""
+        start, known = self._next.get(key, (after + 1, after))
+        if known is not None and start <= after < known:
+            return known
+        chance = self.chance(key)
+        won = next((slot for slot in range(after + 1, after + within + 1) if self.draw(key, slot)[0] < chance), None)
+        self._next[key] = (after, won)
+        return won
 
     def chance(self, key: str) -> float:
         """Chance to lead one slot."""

@@ -140,3 +140,11 @@ def pool_metrics(view: View) -> dict[str, Any]:
         "pendingSnarkWork": pools.pending_work(network, node),
         "snarkPoolSize": pools.snark_pool_size(network, node),
     }
+
+
+def next_production(view: View) -> dict[str, Any] | None:
+    """The next slot that a producer has won, as it says itself; empty while there is none soon."""
+    if not view.node.spec.key or not view.node.takes_blocks:
+        return None
+    won = view.network.lottery.next_won(view.node.spec.key, view.constants.slot_at(view.network.now))
+    return {"times": [consensus_time(view.constants, won)] if won is not None else []}

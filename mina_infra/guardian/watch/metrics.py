@@ -11,6 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -61,7 +64,9 @@ ONLINE_STAKE = Metric(
     "mina_infra_online_stake_share", "Share of all stake whose producers answer, follow the chain, have keys and peers"
 )
 EMPTY_SLOTS = Metric("mina_infra_empty_slots", "Finished slots since the newest block")
-CUSUM = Metric("mina_infra_production_cusum", "Cumulative sum of the production test; the alarm is at 7")
+CUSUM = Metric(
+    "mina_infra_production_cusum", "Cumulative sum of the production test: 7 is worth a look, 12 an incident"
+)
 INCIDENTS_OPEN = Metric(
     "mina_infra_incidents_open", "Open incidents by severity: failure, warning, blind", ("severity",)
 )
@@ -82,6 +87,9 @@ METRICS: tuple[Metric, ...] = (
 )  # fmt: skip
 
 
+_Family = CounterMetricFamily | GaugeMetricFamily
+
+
 @dataclass(frozen=True)
 class Sample:
     """One value; `labels` are those of the metric, in its order."""
@@ -91,28 +99,26 @@ class Sample:
     labels: tuple[str, ...] = ()
 
 
+class _Page:
+    """A collector of one page, for a registry of our own: nothing of this process is exported with it."""
+
+    def __init__(self, families: list[_Family]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[_Family]:
+        return self._families
+
+
 def render(samples: Iterable[Sample], common: Mapping[str, str]) -> str:
     """Prometheus' text format 0.0.4, metrics in their order here; `common` are labels of every sample."""
-    by_metric: dict[Metric, list[Sample]] = {metric: [] for metric in METRICS}
+    families = {metric: _family(metric, common) for metric in METRICS}
     for sample in samples:
-        by_metric[sample.metric].append(sample)
-    lines: list[str] = []
-    for metric, found in by_metric.items():
-        if found:
-            lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}"]
-            lines += [_line(sample, common) for sample in found]
-    return "".join(f"{line}\n" for line in lines)
+        families[sample.metric].add_metric([*common.values(), *sample.labels], float(sample.value))
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Page([family for family in families.values() if family.samples]))
+    return generate_latest(registry).decode()
 
 
-def _line(sample: Sample, common: Mapping[str, str]) -> str:
-    labels = {**common, **dict(zip(sample.metric.labels, sample.labels, strict=True))}
-    words = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
-    return f"{sample.metric.name}{{{words}}} {_number(sample.value)}"
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) else repr(float(value))
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+def _family(metric: Metric, common: Mapping[str, str]) -> _Family:
+    kind = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
+    return kind(metric.name, metric.help, labels=[*common, *metric.labels])
