@@ -45,7 +45,7 @@ def judge(survey: Survey) -> Finding:
     strangers = _strangers(survey)
     rows: list[Row] = [*strangers]
     rows += [
-        {"node": node, "found": str(silence.cause), "detail": silence.detail}
+        {"node": node, "found": str(silence.cause), "detail": silence.detail, "problem": _WORDS[silence.cause]}
         for node, silence in ((node, survey.silences[node]) for node in survey.silent)
     ]
     total, answered = len(survey.expected), len(survey.answers)
@@ -79,7 +79,7 @@ def _strangers(survey: Survey) -> list[Row]:
         return []
     usual = min(ids, key=lambda chain_id: (-ids[chain_id], chain_id))
     return [
-        {"node": node, "found": f"chain id {answer.status.chain_id}", "usual": usual}
+        {"node": node, "found": f"chain id {answer.status.chain_id}", "usual": usual, "problem": OTHER_CHAIN}
         for node, answer in survey.answers.items()
         if answer.status.chain_id != usual
     ]

@@ -48,7 +48,7 @@ def judge(expected: Sequence[NodeOutput], pods: Sequence[Pod]) -> Finding:
         pod = current.get(node.name)
         problem = _problem(pod)
         if problem:
-            rows.append({"node": node.name, "found": problem})
+            rows.append({"node": node.name, "found": problem, "problem": _word(pod)})
             problems.add(_word(pod))
             hopeless = hopeless or (pod is not None and any(_is_hopeless(each) for each in pod.containers))
     total = len(expected)

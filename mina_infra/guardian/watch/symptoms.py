@@ -44,6 +44,9 @@ class Onset(StrEnum):
 Key = tuple[str, str]
 """Check, and the gravest problem of the family."""
 
+_UNSEEN = frozenset({"silent", "road"})
+"""What may be the road's fault and not the node's, whatever else the same check found."""
+
 FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("production", ("halt", "slow-production")),
     ("forks", ("split", "deep-fork", "fork")),
@@ -125,14 +128,20 @@ def _rank(symptom: Symptom) -> tuple[int, int, int]:
 
 def _of_findings(findings: Iterable[Finding]) -> Iterable[Symptom]:
     for finding in findings:
-        problems = finding.problems or ((FAILED,) if finding.state is State.FAIL else ())
-        for problem in problems if finding.asked else ():
+        for problem in _told_apart(finding) if finding.asked else ():
             yield _symptom(finding, problem)
+
+
+def _told_apart(finding: Finding) -> tuple[str, ...]:
+    """The problems whose nodes the rows tell apart; else the gravest one, which comes first and stands for all."""
+    named = {row.get("problem") for row in finding.evidence}
+    apart = tuple(problem for problem in finding.problems if problem in named)
+    return apart or finding.problems[:1] or ((FAILED,) if finding.state is State.FAIL else ())
 
 
 def _symptom(finding: Finding, problem: str) -> Symptom:
     nodes = _nodes(finding, problem)
-    if finding.state is State.UNKNOWN:
+    if finding.state is State.UNKNOWN or problem in _UNSEEN:
         severity, onset = Severity.BLIND, Onset.SETTLING
     elif finding.state is State.PASS:
         severity, onset = Severity.WARNING, Onset.LASTING
