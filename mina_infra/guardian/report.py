@@ -9,6 +9,7 @@ from typing import Any
 
 from mina_infra.guardian.checks import CHECKS
 from mina_infra.guardian.findings import CheckInfo, Finding, Row, State
+from mina_infra.guardian.instability import Judgement
 from mina_infra.guardian.verdict import SCHEMA, Health, Verdict
 
 _MARKS = {State.PASS: "✓", State.FAIL: "✗", State.UNKNOWN: "?"}
@@ -20,6 +21,8 @@ def text(verdict: Verdict) -> str:
     lines: list[str] = []
     for finding in verdict.findings:
         lines += _finding_lines(finding)
+    for judgement in verdict.unstable:
+        lines += _criterion_lines(judgement)
     lines.append(last_line(verdict))
     return "\n".join(lines) + "\n"
 
@@ -52,6 +55,18 @@ def _finding_lines(finding: Finding) -> list[str]:
     lines += [f"    note      {warning}" for warning in finding.warnings[:_SHOWN]]
     lines += [f"    and {len(finding.warnings) - _SHOWN} notes more"] * (len(finding.warnings) > _SHOWN)
     return lines
+
+
+def _criterion_lines(judgement: Judgement) -> list[str]:
+    """One criterion of the runbook by which the testnet is unstable; its evidence stands with the checks."""
+    event = judgement.event
+    since = f" since {_time(judgement.since)}" if judgement.since else ""
+    lines = [
+        f"! criterion {judgement.number}  {judgement.criterion.title}{since}",
+        f"    seen      {judgement.summary}",
+    ]
+    lines += [f"    sure      {judgement.confidence}"] * bool(judgement.confidence)
+    return [*lines, f"    runbook   {event.criticality}, {event.owner}: {event.action}"]
 
 
 def _silent_line(finding: Finding) -> list[str]:
@@ -89,6 +104,7 @@ def json_value(verdict: Verdict) -> dict[str, Any]:
         "ended": _time(verdict.ended),
         "sweeps": verdict.sweeps,
         "checks": [_finding_value(finding) for finding in verdict.findings],
+        "criteria": [_criterion_value(each) for each in verdict.criteria],
         "nodes": [
             {
                 "name": node.name,
@@ -125,6 +141,29 @@ def _finding_value(finding: Finding) -> dict[str, Any]:
         "asked": finding.asked,
         "warnings": list(finding.warnings),
         "figures": dict(finding.figures),
+    }
+
+
+def _criterion_value(judgement: Judgement) -> dict[str, Any]:
+    return {
+        "number": judgement.number,
+        "name": judgement.name,
+        "title": judgement.criterion.title,
+        "state": str(judgement.state),
+        "since": _time(judgement.since) if judgement.since else None,
+        "summary": judgement.summary,
+        "checks": list(judgement.criterion.checks),
+        "rule": judgement.criterion.rule,
+        "confidence": judgement.confidence,
+        "chance": judgement.chance,
+        "evidence": [dict(row) for row in judgement.evidence],
+        "asked": judgement.asked,
+        "runbook": {
+            "row": judgement.event.row,
+            "action": judgement.event.action,
+            "criticality": judgement.event.criticality,
+            "owner": judgement.event.owner,
+        },
     }
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from mina_infra.guardian.evidence import Evidence
 from mina_infra.guardian.findings import Finding, State
 from mina_infra.guardian.forks import Standing
+from mina_infra.guardian.instability import Judgement, Stability
 from mina_infra.guardian.survey import Survey
 
 SCHEMA = 1
@@ -54,10 +55,18 @@ class Verdict:
     sweeps: int
     findings: tuple[Finding, ...]
     nodes: tuple[NodeSight, ...]
+    criteria: tuple[Judgement, ...] = ()
+    """The runbook's eight criteria of an unstable testnet, in its order."""
 
     @property
     def health(self) -> Health:
-        return health_of(self.findings)
+        """As the findings say; a criterion that is unstable weighs as a failed check."""
+        return Health.UNSTABLE if self.unstable else health_of(self.findings)
+
+    @property
+    def unstable(self) -> tuple[Judgement, ...]:
+        """The criteria of the runbook by which the testnet is unstable."""
+        return tuple(each for each in self.criteria if each.state is Stability.UNSTABLE)
 
     @property
     def paused(self) -> bool:
@@ -100,7 +109,13 @@ def health_of(findings: Sequence[Finding]) -> Health:
 
 
 def verdict_of(
-    evidence: Evidence, findings: tuple[Finding, ...], *, server: str, started: float, sweeps: int
+    evidence: Evidence,
+    findings: tuple[Finding, ...],
+    *,
+    server: str,
+    started: float,
+    sweeps: int,
+    criteria: tuple[Judgement, ...] = (),
 ) -> Verdict:
     """The verdict over the last look."""
     outputs = evidence.outputs
@@ -114,6 +129,7 @@ def verdict_of(
         sweeps=sweeps,
         findings=findings,
         nodes=_nodes(evidence),
+        criteria=criteria,
     )
 
 

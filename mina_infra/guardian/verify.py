@@ -13,6 +13,7 @@ from mina_infra.guardian.crashes.known import KnownIssue
 from mina_infra.guardian.criteria import Criteria, criteria_of
 from mina_infra.guardian.evidence import Evidence, gather
 from mina_infra.guardian.findings import Finding, State
+from mina_infra.guardian.instability import Memories, judge
 from mina_infra.guardian.verdict import Health, Verdict, health_of, verdict_of
 from mina_infra.outputs import OutputsDocument
 
@@ -68,9 +69,11 @@ async def verify(
     failed_before: frozenset[str] = frozenset()
     sweeps = 0
     evidence: Evidence | None = None
+    memories: Memories = {}
     while True:
         evidence = await gather(cluster, outputs, criteria, clock, before=evidence, known=known)
         findings = judge_all(evidence)
+        judgements, memories = judge(evidence, findings, memories)
         sweeps += 1
         elapsed = clock.now() - started
         if report:
@@ -82,8 +85,10 @@ async def verify(
         # Where something is paused, what is open may be so for good: nobody waits for that.
         done = done or not any(each.settling for each in findings if each.state is not State.PASS)
         # The last look of all may not accuse on its own: one more sweep confirms or clears.
-        if done and not (unconfirmed and not confirmed):
-            return verdict_of(evidence, findings, server=cluster.server, started=started, sweeps=sweeps)
+        if done and not (unconfirmed and not confirmed) and all(each.confirmed for each in judgements):
+            return verdict_of(
+                evidence, findings, server=cluster.server, started=started, sweeps=sweeps, criteria=judgements
+            )
         failed_before = failed
         await clock.sleep(pause_seconds(criteria))
 
