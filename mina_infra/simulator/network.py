@@ -25,7 +25,7 @@ from mina_infra.simulator.timing import Timing
 
 __all__ = ["Happening", "Network", "Observer", "Truth"]
 
-_SIGMA = 0.5
+_SIGMA = 0.8
 _STALE_MS = 30_000
 _DELAYS = [math.exp(_SIGMA * NormalDist().inv_cdf((i + 0.5) / 1024)) for i in range(1024)]
 _EARLY_SLOTS, _LATE_SLOTS = 1, 4
