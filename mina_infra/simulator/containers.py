@@ -15,11 +15,10 @@ from mina_infra.simulator.simulated import Entry, SimulatedNetwork
 CONTAINER = "mina"
 IMAGE = "mina"
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
-ARGUMENTS = (
-    "daemon", "--log-json", "--log-level", "Info", "--log-txn-pool-gossip", "true", "--log-snark-work-gossip", "true",
-    "--log-block-creation", "true",
-)  # fmt: skip
-"""Of a node that was deployed as the plan says, as far as a check may look at them."""
+RELIED_ON = {"-log-txn-pool-gossip": "true", "-log-snark-work-gossip": "true", "-limited-graphql-port": "3095"}
+"""Flags that operation relies on, as the outputs document tells them."""
+ARGUMENTS = ("daemon", "-log-json", "-log-level", "Info", *(word for flag in RELIED_ON.items() for word in flag))
+"""Of a daemon that was deployed as the plan says."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mina_infra.outputs import ChainOutput, ClaimOutput, NodeOutput, OutputsDocument, SeedOutput
+from mina_infra.simulator.containers import IMAGE, RELIED_ON
 from mina_infra.simulator.load import WORK_DELAY
 from mina_infra.simulator.node import NodeSpec
 from mina_infra.simulator.simulated import SimulatedNetwork
@@ -34,15 +35,18 @@ def outputs_of(network: SimulatedNetwork, **changes: Any) -> OutputsDocument:
     """The document that a deployment of exactly these nodes would have left; `changes` are fields of it."""
     specs = [node.spec for node in network.network.nodes.values()]
     constants = network.constants
-    document = OutputsDocument(
-        testnet=TESTNET,
-        era=1,
-        namespace=TESTNET,
-        nodes=_nodes(specs, 1000 * network.network.commands_per_slot / constants.slot_ms),
-        seeds=[_seed(spec) for spec in specs if spec.seed],
-        claims=[_claim(spec) for spec in specs],
-        images={"daemon": "mina"},
-        chain=_chain(network),
+    document = OutputsDocument.model_validate(
+        {
+            "testnet": TESTNET,
+            "era": 1,
+            "namespace": TESTNET,
+            "nodes": _nodes(specs, 1000 * network.network.commands_per_slot / constants.slot_ms),
+            "seeds": [_seed(spec) for spec in specs if spec.seed],
+            "claims": [_claim(spec) for spec in specs],
+            "images": {"daemon": IMAGE},
+            "chain": _chain(network),
+            "daemon_flags": RELIED_ON,
+        }
     )
     return document.model_copy(update=changes)
 
@@ -64,7 +68,7 @@ def _nodes(specs: list[NodeSpec], tps: float) -> list[NodeOutput]:
                 "role": role_of(spec),
                 "group": spec.name.rsplit("-", 1)[0],
                 "stake": 100 * spec.stake / total if total else 0,
-                "ports": {"graphql": 3085},
+                "ports": {"graphql": 3085, "limited-graphql": 3095, "metrics": 10001},
                 "peer_id": spec.identity if spec.seed else None,
                 "load_tps": tps / len(agents) if spec.name in agents else 0.0,
             }

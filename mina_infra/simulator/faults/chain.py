@@ -17,6 +17,7 @@ from mina_infra.simulator.faults.fault import (
     fish,
     plain_nodes,
     producers,
+    restarted,
     whales,
     with_share,
 )
@@ -44,7 +45,7 @@ def _proving(shortest: float, longest: float) -> Inject:
 
 def _stake_off(share: float) -> Inject:
     def inject(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
-        return afflict(cluster, with_share(cluster, rng, share + 0.1 * (severity - 0.5)), dormant=True)
+        return restarted(cluster, with_share(cluster, rng, share + 0.1 * (severity - 0.5)), dormant=True)
 
     return inject
 
@@ -60,14 +61,12 @@ def _loss(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
     return afflict(cluster, cluster.network.names, loss=0.5 + 0.3 * severity)
 
 
-def _one(illness: dict[str, object], who: str = "plain") -> Inject:
-    """One node of that kind."""
-    choose = {"plain": plain_nodes, "whale": whales, "fish": fish}[who]
+def _deaf(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
+    return afflict(cluster, [rng.choice(plain_nodes(cluster))], deaf=True)
 
-    def inject(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
-        return afflict(cluster, [rng.choice(choose(cluster))], **illness)
 
-    return inject
+def _mute(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
+    return restarted(cluster, [rng.choice(whales(cluster))], mute=True)
 
 
 def _cut(cluster: SimulatedCluster, group: list[str]) -> Injected:
@@ -133,9 +132,9 @@ _SLOW = ("silent-producer", "blocks-lost", "low-tps", "pool-grows")
 CHAIN_FAULTS: tuple[Fault, ...] = (
     Fault("total-halt", "No block is ever finished: every node lives, says SYNCED, and proving never ends.",
           _proving(_NEVER, _NEVER), ("halt",), (*_SLOW, "slow-production", "no-transactions", "no-proofs"), slots=25),
-    Fault("half-stake-off", "Producers with half of the stake do not look whether they have won.",
+    Fault("half-stake-off", "Producers with half of the stake do not look any more whether they have won.",
           _stake_off(0.5), ("slow-production", "silent-producer"), _SLOW, slots=300),
-    Fault("third-stake-off", "Producers with 30 % of the stake do not look whether they have won.",
+    Fault("third-stake-off", "Producers with 30 % of the stake do not look any more whether they have won.",
           _stake_off(0.3), ("slow-production", "silent-producer"), _SLOW, slots=300),
     Fault("slow-proving", "Proving takes 150-260 s of a slot of 180 s, so blocks are built on old parents.",
           _proving(150 / 180, 260 / 180), ("slow-production",), (*_SLOW, "fork", "slow-gossip"), slots=300),
@@ -145,9 +144,9 @@ CHAIN_FAULTS: tuple[Fault, ...] = (
           _loss, ("no-gossip", "slow-gossip"), ("behind", "stuck", "fork", "slow-production", "low-tps"), slots=40,
           watched=True),
     Fault("node-deaf", "No gossip reaches one node, which answers and says SYNCED.",
-          _one({"deaf": True}), _LOST, ("pool-flat",), slots=20),
+          _deaf, _LOST, ("pool-flat",), slots=20),
     Fault("producer-mute", "Nothing that one whale gossips reaches anybody: its blocks are its own.",
-          _one({"mute": True}, "whale"), ("silent-producer", "blocks-lost"), ("fork", "slow-production"), slots=120),
+          _mute, ("silent-producer", "blocks-lost"), ("fork", "slow-production"), slots=200),
     Fault("partition-halves", "The network is cut into two halves of about equal stake.",
           _halves, _FORKED, (*_LOST, "slow-production", "silent-producer", "slow-gossip"), slots=50),
     Fault("partition-one-node", "One node that only follows is cut off from all others.",

@@ -138,6 +138,14 @@ def afflict(cluster: SimulatedCluster, names: Iterable[str], **illness: Any) -> 
     return Injected(chosen, heal)
 
 
+def restarted(cluster: SimulatedCluster, names: Iterable[str], **illness: Any) -> Injected:
+    """Nodes that were deployed anew, on their volumes, and are ill since: what they count begins with the illness."""
+    chosen = tuple(names)
+    for name in chosen:
+        cluster.replace_pod(name)
+    return afflict(cluster, chosen, **illness)
+
+
 def change(network: Network, part: str, value: Any, nodes: tuple[str, ...] = ()) -> Injected:
     """Set one attribute of the network (`timing`, `provers`) or of its load (`load.capacity`)."""
     owner: Any = network.load if part.startswith("load.") else network
@@ -166,5 +174,5 @@ def both(*parts: Injected) -> Injected:
 
 __all__ = [
     "Condition", "Fault", "Inject", "Injected", "Setup", "Weight", "afflict", "both", "change", "coordinators", "fish",
-    "flag", "plain_nodes", "producers", "seeds", "whales", "with_share",
+    "flag", "plain_nodes", "producers", "restarted", "seeds", "whales", "with_share",
 ]  # fmt: skip

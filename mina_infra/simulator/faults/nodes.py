@@ -21,6 +21,7 @@ from mina_infra.simulator.faults.fault import (
 )
 
 _LOST = ("behind", "stuck", "no-gossip")
+_GOSSIP = ("-log-txn-pool-gossip", "-log-snark-work-gossip")
 _YOUNG = Setup(slots_before=14)
 _SMALL = Setup(k=12, slots_before=30)
 _REFUSES = ("refused", "not-ready", "crash-loop", "no-pod")
@@ -130,7 +131,7 @@ def _missing_flag(cluster: SimulatedCluster, rng: Random, severity: float) -> In
     record.arguments = tuple(
         word
         for number, word in enumerate(before)
-        if not word.startswith("--log-") and not (number and before[number - 1].startswith("--log-"))
+        if not word.startswith(_GOSSIP) and not (number and before[number - 1].startswith(_GOSSIP))
     )
 
     def heal() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from mina_infra.simulator.cluster import SimulatedCluster
-from mina_infra.simulator.faults.fault import Fault, Inject, Injected, Setup, Weight, afflict, change, whales
+from mina_infra.simulator.faults.fault import Fault, Inject, Injected, Setup, Weight, afflict, change, restarted, whales
 
 _BUSY = Setup(slots_before=60, commands_per_slot=24)
 _UNPAID = ("no-transactions", "no-coinbase", "low-tps", "pool-grows")
@@ -29,14 +29,14 @@ def _nothing(cluster: SimulatedCluster, rng: Random, severity: float) -> Injecte
 
 def _whale(**illness: object) -> Inject:
     def inject(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
-        return afflict(cluster, [rng.choice(whales(cluster))], **illness)
+        return restarted(cluster, [rng.choice(whales(cluster))], **illness)
 
     return inject
 
 
 def _provers_fail(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
     names = sorted(rng.sample(whales(cluster), 2))
-    return afflict(cluster, names, prover_fails=0.8 + 0.2 * severity)
+    return restarted(cluster, names, prover_fails=0.8 + 0.2 * severity)
 
 
 def _flat(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
@@ -61,14 +61,14 @@ WORK_FAULTS: tuple[Fault, ...] = (
           _low_capacity, ("low-tps", "pool-grows"), ("no-transactions",), slots=60, setup=_BUSY),
     Fault("pool-flat", "The pools of a fifth of the nodes hear nothing while those of the others grow.",
           _flat, ("pool-flat",), slots=20, watched=True),
-    Fault("prover-failures", "Two whales cannot prove most blocks that they win, and say so in their logs.",
+    Fault("prover-failures", "Two restarted whales cannot prove most blocks that they win, and say so in their logs.",
           _provers_fail, ("prover-failures",), _LOST, slots=80),
     Fault("prover-failures-sometimes", "One whale cannot prove some of its blocks (watchdog: declared, never counted).",
-          _whale(prover_fails=0.5), ("prover-failures",), _LOST, slots=80),
+          _whale(prover_fails=0.7), ("prover-failures",), _LOST, slots=80),
     Fault("won-slots-without-blocks", "One whale wins slots and makes no block, without a word.",
-          _whale(withholds=1.0), ("blocks-lost", "silent-producer"), _LOST, slots=120),
-    Fault("silent-whale", "One whale does not look whether it has won.",
-          _whale(dormant=True), ("silent-producer",), ("slow-production",), slots=120),
+          _whale(withholds=1.0), ("blocks-lost", "silent-producer"), _LOST, slots=200),
+    Fault("silent-whale", "One whale was restarted and does not look any more whether it has won.",
+          _whale(dormant=True), ("silent-producer",), ("slow-production",), slots=200),
     Fault("no-load", "Nobody sends payments, and nobody said that somebody would: blocks are empty.",
           _nothing, weight=Weight.NONE, slots=10, setup=Setup(commands_per_slot=0.0)),
 )  # fmt: skip
