@@ -46,8 +46,9 @@ schema: $(READY)  ## Write the JSON Schemas that editors and other languages rea
 	@$(BIN)/python -m mina_infra.spec.schema
 	@$(BIN)/python -m components.schema
 
-bench: $(READY)  ## Measure planning, verdicts, then deployments of 12 and 200 nodes (minutes)
+bench: $(READY)  ## Measure planning, the simulator, verdicts, then deployments of 12 and 200 nodes (minutes)
 	@$(BIN)/python benchmarks/plan.py
+	@$(BIN)/python benchmarks/simulate.py
 	@$(BIN)/python benchmarks/verify.py
 	@$(BIN)/python benchmarks/deploy.py
 
