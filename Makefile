@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 STACK ?= local
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help up down test test-node survival check tools lock schema bench clean
@@ -20,7 +21,7 @@ down: $(READY)  ## Take the embedded cluster and everything in it away
 test: check tools  ## Lint, types, house rules and all tests, the real engine and API server included
 	@$(BIN)/python -m tests.promtool
 	@$(BIN)/python -m tests.node
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(JOBS) --no-loadscope-reorder
 
 test-node: tools  ## Only the tests on a real kubelet with containerd (Debian, root; 3 minutes)
 	@$(BIN)/python -m tests.node

@@ -14,6 +14,8 @@ from mina_infra.local.tools import ensure_tools
 from mina_infra.local.world import start_world, stop_world
 from tests.watchdog import watched
 
+pytest_plugins = ["tests.told", "tests.order"]
+
 CLUSTER = "tests"
 
 # The engine's own switch: where the official Kubernetes provider is not installed, nobody tries to download it.

@@ -25,6 +25,7 @@ from mina_infra.local.control_plane import EmbeddedCluster
 from mina_infra.local.paths import checkout
 from mina_infra.local.world import start_world
 from tests.engine.killed import CODES
+from tests.told import tell_at_the_end
 from tests.world.survivors import (
     Network,
     Witness,
@@ -159,8 +160,7 @@ def test_every_killed_run_converges_and_every_volume_keeps_what_it_has(
     finally:
         table = [f"{'killed run, 12 nodes':<40}{'claims':>9}{'lost':>6}{'again, s':>10}"]
         table += [f"{p.what:<40}{p.claims:>9}{len(p.lost):>6}{p.seconds:>10.1f}" for lane in lanes for p in lane.done]
-        with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-            print("", *table, sep="\n")
+        tell_at_the_end(pytestconfig, "\n".join(table))
     assert {point.what: point.lost for lane in lanes for point in lane.done if point.lost} == {}
     new = 0
     for lane in lanes:

@@ -12,6 +12,7 @@ import pytest
 
 from mina_infra.engine.process import leftovers
 from mina_infra.local.nodes import count_for
+from tests.told import tell_at_the_end
 from tests.world.marks import heights
 from tests.world.matrix import Matrix, deployed, table
 from tests.world.mishaps import MISHAPS
@@ -24,9 +25,7 @@ def matrix(start, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest
     cluster = start("survival", nodes=count_for(NODES))
     with deployed(cluster, NODES, tmp_path_factory.mktemp("survival")) as matrix:
         yield matrix
-        # To the terminal, past the capturing of output.
-        with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-            print(table(NODES, matrix.rows))
+        tell_at_the_end(pytestconfig, table(NODES, matrix.rows))
 
 
 @pytest.mark.timeout(500)
