@@ -146,7 +146,9 @@ def test_nothing_is_registered_when_the_document_is_bad(document: Any) -> None:
     assert [each.type for each in recording.registrations] == ["pulumi:providers:kubernetes"]
 
 
-@pytest.mark.parametrize("bad", [{}, None, [], {"name": pulumi.Output.from_input("a")}], ids=str)
+@pytest.mark.parametrize(
+    "bad", [{}, None, [], {"name": pulumi.Output.from_input("a")}], ids=["empty", "nothing", "a-list", "a-leaf"]
+)
 def test_a_document_that_is_none_is_refused_as_such(bad: Any) -> None:
     recording = record(lambda: Testnet("t", bad, pulumi.ResourceOptions(provider=provider())))
     assert isinstance(recording.error, SpecError)

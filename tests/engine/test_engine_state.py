@@ -65,7 +65,9 @@ def test_the_lock_of_a_dead_process_is_cleared(env: EngineEnvironment) -> None:
     assert heard.said == ["cleared the lock of an interrupted run"]
 
 
-@pytest.mark.parametrize(("pid", "host"), [(os.getpid(), socket.gethostname()), (1, "elsewhere")])
+@pytest.mark.parametrize(
+    ("pid", "host"), [(os.getpid(), socket.gethostname()), (1, "elsewhere")], ids=["here", "elsewhere"]
+)
 def test_the_lock_of_a_living_process_is_respected(env: EngineEnvironment, pid: int, host: str) -> None:
     file = lock(env, pid, host)
     with pytest.raises(EngineError, match=f"locked by process {pid} on {host}"):

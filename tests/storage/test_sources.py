@@ -91,7 +91,7 @@ def test_daemons_mount_the_artefacts_read_only_or_have_their_own(source: str) ->
             assert mounts["genesis"]["mountPath"] == "/root/.mina-config/genesis"
 
 
-@pytest.mark.parametrize("source", set(SOURCES) - {"shared-claim", "config-map", "init-copy", "image"})
+@pytest.mark.parametrize("source", sorted(set(SOURCES) - {"shared-claim", "config-map", "init-copy", "image"}))
 def test_files_that_no_job_checked_are_checked_by_each_node(source: str) -> None:
     for node in daemons(planned(source)):
         check = node.container("genesis-check")
