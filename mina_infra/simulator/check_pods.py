@@ -30,8 +30,9 @@ def is_check(labels: Mapping[str, str]) -> bool:
 class CheckPods:
     """Plays each of these pods once. What it knows of them lies in the pods themselves and in the volumes."""
 
-    def __init__(self, api: KubeApi, volumes: Volumes) -> None:
+    def __init__(self, api: KubeApi, volumes: Volumes, doors: kwok.Kwok) -> None:
         self.api = api
+        self.doors = doors
         self.volumes = volumes
         self.logs: dict[str, LogFile] = {}
         """By the pod's uid."""
@@ -78,9 +79,8 @@ class CheckPods:
         """Log first, then the status, which ends the Job. Raises ClusterError."""
         meta, container = pod["metadata"], pod["spec"]["containers"][0]
         names = [container["name"]]
-        await kwok.put(
-            self.api, kwok.LOGS, kwok.logs(kwok.metadata(meta["namespace"], meta["name"], meta["uid"]), log.path, names)
-        )
+        own = kwok.metadata(meta["namespace"], meta["name"], meta["uid"])
+        await self.doors.put(kwok.LOGS, kwok.logs(own, log.path, names))
         status = ended(container, code, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
         await self.api.patch(POD, meta["name"], {"status": status}, meta["namespace"], "status")
 

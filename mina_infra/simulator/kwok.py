@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from mina_infra.cluster.api import ApiStatusError, Kind, KubeApi, Manifest
+from mina_infra.errors import ClusterError
 
 API_VERSION = "kwok.x-k8s.io/v1alpha1"
 PORT_FORWARD = Kind(API_VERSION, "PortForward", "portforwards")
 LOGS = Kind(API_VERSION, "Logs", "logs")
 EXEC = Kind(API_VERSION, "Exec", "execs")
 PORT_VARIABLE = "MINA_SIMULATOR_PORT"
+REMINDED = "mina-infra/reminded"
 
 
 def metadata(namespace: str, pod: str, uid: str) -> Manifest:
@@ -47,17 +52,56 @@ def _manifest(kind: Kind, meta: Manifest, field: str, entry: Manifest) -> Manife
     return {"apiVersion": API_VERSION, "kind": kind.kind, "metadata": meta, "spec": {field: [entry]}}
 
 
-async def put(api: KubeApi, kind: Kind, manifest: Manifest) -> None:
-    """Create the object, or bring an existing one up to date.
+class Kwok:
+    """Writes these objects and makes kwok notice all of them.
 
-    A create is the cheapest request; server-side apply on these would cost the API server twice as much, six hundred
-    times when 200 nodes start. A namespace that is going away is no error: its pods go, too.
+    kwok 0.8 keeps the list that it read last together with the version that its watch has seen, and the watch tells the
+    version a moment before the list has the object. Asked in that moment, it keeps a list without the newest objects
+    until any object of the kind changes again (pkg/config/resources/cache.go): of nodes that start while somebody
+    already asks them, some would never be reached. So the newest object is changed a few times more.
     """
-    namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
-    try:
-        await api.request("POST", kind.path(namespace), body=manifest)
-    except ApiStatusError as error:
-        if error.code == 409:
-            await api.patch(kind, name, manifest, namespace)
-        elif error.code not in (403, 404):  # 403: the namespace is terminating; 404: it is gone
-            raise
+
+    REMINDERS = (1.0, 4.0, 16.0)
+    """Seconds after the last change of a kind: the first mends it, the others are for a busy machine."""
+
+    def __init__(self, api: KubeApi) -> None:
+        self.api = api
+        self._newest: dict[Kind, tuple[Manifest, list[float]]] = {}
+        """The metadata of the newest object of each kind, and when to change it again, on the loop's clock."""
+
+    async def put(self, kind: Kind, manifest: Manifest) -> None:
+        """Create the object, or bring an existing one up to date.
+
+        A create is the cheapest request; server-side apply on these would cost the API server twice as much, six
+        hundred times when 200 nodes start. A namespace that is going away is no error: its pods go, too.
+        """
+        namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+        try:
+            await self.api.request("POST", kind.path(namespace), body=manifest)
+        except ApiStatusError as error:
+            if error.code == 409:
+                await self.api.patch(kind, name, manifest, namespace)
+            elif error.code in (403, 404):  # 403: the namespace is terminating; 404: it is gone
+                return
+            else:
+                raise
+        now = asyncio.get_running_loop().time()
+        self._newest[kind] = manifest["metadata"], [now + seconds for seconds in self.REMINDERS]
+
+    async def remind(self) -> None:
+        """For ever: make kwok look again."""
+        while True:
+            await asyncio.sleep(0.5)
+            for kind, meta in self.due(asyncio.get_running_loop().time()):
+                patch = {"metadata": {"annotations": {REMINDED: str(time.time_ns())}}}
+                with suppress(ClusterError):  # its pod is gone, and the object with it
+                    await self.api.patch(kind, meta["name"], patch, meta["namespace"])
+
+    def due(self, now: float) -> list[tuple[Kind, Manifest]]:
+        """The metadata of the objects that are to be changed again by now, each once; on the loop's clock."""
+        found = []
+        for kind, (meta, due) in self._newest.items():
+            if due and due[0] <= now:
+                due.pop(0)
+                found.append((kind, meta))
+        return found

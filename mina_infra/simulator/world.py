@@ -21,6 +21,7 @@ from mina_infra.simulator.chain import ChainConstants, chain_id
 from mina_infra.simulator.check_pods import CheckPods, is_check
 from mina_infra.simulator.flags import Flags, Refusal
 from mina_infra.simulator.hosting import Daemon, HostedNetwork, Start, wall_clock
+from mina_infra.simulator.kwok import Kwok
 from mina_infra.simulator.log_files import LogFile
 from mina_infra.simulator.network import Network
 from mina_infra.simulator.pods import (
@@ -55,6 +56,7 @@ async def run_simulator(api: KubeApi, state: Path) -> None:
             tasks.create_task(world.watch_pods())
             tasks.create_task(world.watch_stakes())
             tasks.create_task(world.run_clock())
+            tasks.create_task(world.doors.remind())
     finally:
         world.close()
 
@@ -66,12 +68,13 @@ class World:
         self.api = api
         self.state = state
         self.volumes = Volumes(api, state)
+        self.doors = Kwok(api)
         self.daemons: dict[str, Daemon] = {}
         """By the pod's uid."""
         self.others: dict[str, tuple[str, LogFile, int]] = {}
         """Pods that run no daemon, by uid: namespace, log, number of user agents."""
         self.jobs: set[str] = set()
-        self.checks = CheckPods(api, self.volumes)
+        self.checks = CheckPods(api, self.volumes, self.doors)
         self.networks: dict[tuple[str, str], HostedNetwork] = {}
         """By namespace and chain id."""
         self.stakes: dict[tuple[str, str], float] = {}
@@ -324,7 +327,7 @@ class World:
         while uid in self.daemons or uid in self.others:
             try:
                 async with self._starting:
-                    await kwok.put(self.api, kind, manifest)
+                    await self.doors.put(kind, manifest)
                 return
             except ClusterError:
                 await asyncio.sleep(1.0)
