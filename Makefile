@@ -7,10 +7,10 @@ STACK ?= local
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-node survival check tools lock schema bench clean
+.PHONY: help up down test test-node survival faults clean-runs check tools lock schema bench clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(READY)  ## Start the embedded cluster, deploy STACK (local), check it, publish its seeds
 	@$(BIN)/mina-infra local up --stack $(STACK)
@@ -29,6 +29,12 @@ test-node: tools  ## Only the tests on a real kubelet with containerd (Debian, r
 
 survival: tools  ## Only the survival matrix: 200 nodes, or NODES=12, live through every mishap (8 minutes)
 	@$(BIN)/python -m tests.world.matrix --nodes $(or $(NODES),200)
+
+faults: $(READY)  ## Only the fault matrix: every named fault with SEEDS=20 seeds, detected and named right (20 minutes)
+	@$(BIN)/python -m tests.guardian.matrix --seeds $(or $(SEEDS),20) --processes 2
+
+clean-runs: $(READY)  ## Only the clean runs: days of healthy networks, one in ten daemons silent, no alarm (an hour)
+	@$(BIN)/python -m tests.guardian.clean_runs --hours $(or $(HOURS),24) --seeds $(or $(SEEDS),20) --processes 2
 
 check: $(READY)  ## Lint, types and house rules only (seconds)
 	@$(BIN)/ruff check .

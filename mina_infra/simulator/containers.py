@@ -62,7 +62,7 @@ class PodRecord:
 
     def pod(self, network: SimulatedNetwork, labels: dict[str, str]) -> Pod:
         """The object, as the API server would show it."""
-        runs = self.node in network.running and self.waiting is None
+        runs = network.network.nodes[self.node].running and self.waiting is None
         ready = runs if self.ready is None else self.ready
         started = self.phase == "Running" or self.waiting is not None
         return Pod(

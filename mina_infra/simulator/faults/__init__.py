@@ -9,7 +9,8 @@ The words of `Fault.problems` and `Fault.may` are the guardian's vocabulary (gua
 
 inventory   missing-node, extra-node                    pods        crash-loop, not-scheduled, not-ready, no-pod, image
 claims      unbound, other-size, ...                    answers     refused, bad-reply, silent, road, other-chain
-sync        behind, stuck, bootstrap-hangs, catchup-hangs           forks       fork, deep-fork, split
+sync        behind, stuck, bootstrap-hangs, catchup-hangs           forks       fork, deep-fork, split,
+                                                                    partition, isolated
 production  halt, slow-production                       versions    other-commit, other-image, missing-flag
 crashes     crash, crash-burst, oom, restart-unexplained            clocks      clock-skew, time-offset
 inclusion   no-transactions, no-proofs, no-coinbase     gossip      no-gossip, slow-gossip, pool-flat

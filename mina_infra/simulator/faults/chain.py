@@ -26,8 +26,8 @@ from mina_infra.simulator.simulated import SimulatedNetwork
 
 _NEVER = 1e15
 _SMALL = Setup(k=12, slots_before=40)
-_FORKED = ("fork", "deep-fork", "split")
-_LOST = ("behind", "stuck", "no-gossip")
+_FORKED = ("partition", "fork", "deep-fork", "split")
+_LOST = ("isolated", "behind", "stuck", "no-gossip")
 
 
 def _proving(shortest: float, longest: float) -> Inject:
@@ -168,5 +168,5 @@ CHAIN_FAULTS: tuple[Fault, ...] = (
           _healed_split, ("split", "deep-fork"),
           (*_FORKED, *_LOST, "slow-production", "silent-producer", "slow-gossip"), slots=10, setup=_SMALL),
     Fault("other-genesis", "Some nodes run another genesis, so another chain id.",
-          _strangers, ("other-chain",), ("split", "deep-fork", "fork", "behind", "stuck", "silent-producer"), slots=10),
+          _strangers, ("other-chain",), (*_FORKED, *_LOST, "silent-producer"), slots=10),
 )  # fmt: skip
