@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from mina_infra.daemon.logs import Level
-from mina_infra.simulator import cli_status, log_lines, metrics
+from mina_infra.simulator import cli_status, live_faults, log_lines, metrics
 from mina_infra.simulator.answers import Answers, View
 from mina_infra.simulator.flags import Flags
 from mina_infra.simulator.log_files import LogFile
@@ -80,6 +80,7 @@ class Daemon:
         self.as_json = False
         self.level = Level.INFO
         self.gone = False
+        self.faults: frozenset[str] = frozenset()
 
     @property
     def verbose(self) -> bool:
@@ -94,6 +95,20 @@ class Daemon:
     def join(self, host: HostedNetwork, node: Node) -> None:
         """The program runs."""
         self.host, self.node = host, node
+        self.suffer(self.faults)
+
+    def suffer(self, faults: frozenset[str]) -> None:
+        """Have these faults from now on, and no others (live_faults.ANNOTATION)."""
+        before, self.faults = self.faults, faults
+        self.server.stalled = live_faults.SILENT in faults
+        self.server.instead = Response(live_faults.BAD_GATEWAY, "text/html") if live_faults.GARBAGE in faults else None
+        if self.host is None or self.node is None:
+            return
+        network = self.host.network
+        self.node.condition = live_faults.condition_of(faults, network.constants.slot_ms)
+        network.provers = not any(live_faults.NO_PROOFS in each.faults for each in self.host.daemons.values())
+        if before - faults:
+            network.nudge(self.node.spec.name)
 
     def leave(self, *, clean: bool) -> None:
         """The program ends; `clean` writes what is pending."""

@@ -34,9 +34,10 @@ def port_forward(meta: Manifest, ports: Iterable[int], target: int) -> Manifest:
     return _manifest(PORT_FORWARD, meta, "forwards", {"ports": [*ports], "target": {**_LOOPBACK, "port": target}})
 
 
-def logs(meta: Manifest, file: Path, containers: list[str]) -> Manifest:
-    """The file (in CRI form) that is these containers' log."""
-    return _manifest(LOGS, meta, "logs", {"containers": containers, "logsFile": str(file), "follow": True})
+def logs(meta: Manifest, file: Path, containers: list[str], previous: Path | None = None) -> Manifest:
+    """The file (in CRI form) that is these containers' log, and that of their run before."""
+    entry = {"containers": containers, "logsFile": str(file), "follow": True}
+    return _manifest(LOGS, meta, "logs", entry | ({"previousLogsFile": str(previous)} if previous else {}))
 
 
 def execs(meta: Manifest, folder: Path, port: int, containers: list[str]) -> Manifest:

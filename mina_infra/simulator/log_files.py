@@ -45,9 +45,25 @@ class LogFile:
         temporary.replace(self.path)
         self._size = len(kept)
 
+    @property
+    def previous(self) -> Path:
+        """The log of the container before its last restart."""
+        return self.path.with_suffix(".previous")
+
+    def begin_anew(self) -> None:
+        """The container ended: what it wrote is the previous log now."""
+        self.flush()
+        try:
+            self.previous.write_bytes(self.path.read_bytes())
+            self.path.write_bytes(b"")  # the same file, because kwok may be following it
+        except OSError:
+            return
+        self._size = 0
+
     def delete(self) -> None:
         """The pod is gone; so is its folder when it was the last of its namespace."""
         self.path.unlink(missing_ok=True)
+        self.previous.unlink(missing_ok=True)
         try:
             self.path.parent.rmdir()
         except OSError:

@@ -21,6 +21,7 @@ GUARD = "start-guard"
 STAKE = "mina-infra/stake"
 PEER_ID = "mina-infra/peer-id"
 JOB_LABEL = "mina-infra/job"
+USER_AGENT = "user-agent"
 
 _REFERENCE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 
@@ -157,6 +158,11 @@ def stake_of(annotations: Mapping[str, str] | None) -> float:
         return max(float((annotations or {}).get(STAKE, 0)), 0.0)
     except ValueError:
         return 0.0
+
+
+def user_agents(pod: Mapping[str, Any]) -> int:
+    """How many of its containers send payments."""
+    return sum(container["name"] == USER_AGENT for container in pod["spec"]["containers"])
 
 
 def claim_mounts(pod: Mapping[str, Any]) -> list[Mount]:

@@ -56,6 +56,10 @@ class HttpServer:
     def __init__(self, handler: Handler) -> None:
         self.handler = handler
         self.port = 0
+        self.stalled = False
+        """It takes requests and never answers."""
+        self.instead: Response | None = None
+        """What it answers whatever is asked."""
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.StreamWriter] = set()
 
@@ -97,7 +101,10 @@ class HttpServer:
         if request is None:
             return False
         keep = request.headers.get("connection", "").lower() != "close"
-        await _write(writer, self.handler(request), keep=keep, head_only=request.method == "HEAD")
+        if self.stalled:
+            await asyncio.sleep(_IDLE_SECONDS)
+            return False
+        await _write(writer, self.instead or self.handler(request), keep=keep, head_only=request.method == "HEAD")
         return keep
 
 

@@ -1,7 +1,6 @@
 """The simulator of an embedded cluster: one simulated node for each daemon pod, in one process.
 
-All that it knows of the network lies in the API server and in the volumes: it may be killed at any moment and carries
-on from there when it is started again.
+All that it knows lies in the API server and in the volumes: it may be killed at any moment and carries on from there.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any
 
 from mina_infra.cluster.api import DEPLOYMENT, POD, Kind, KubeApi, Manifest
 from mina_infra.errors import ClusterError
-from mina_infra.simulator import genesis, kwok, log_lines, program
+from mina_infra.simulator import genesis, kwok, ledger_job, live_faults, log_lines, program, restarts
 from mina_infra.simulator.chain import ChainConstants, chain_id
 from mina_infra.simulator.check_pods import CheckPods, is_check
 from mina_infra.simulator.flags import Flags, Refusal
@@ -26,13 +25,13 @@ from mina_infra.simulator.log_files import LogFile
 from mina_infra.simulator.network import Network
 from mina_infra.simulator.pods import (
     JOB_LABEL,
+    USER_AGENT,
     DaemonPod,
-    claim_mounts,
     daemon_pod,
     is_running,
     stake_of,
     staking_key,
-    wanted_genesis,
+    user_agents,
 )
 from mina_infra.simulator.store import DirectoryStore
 from mina_infra.simulator.volumes import NotThere, Volumes
@@ -41,7 +40,6 @@ LABELS = "app.kubernetes.io/managed-by=mina-infra"
 _TICK_SECONDS = 0.05
 _FLUSH_SECONDS = 2.0
 """How long a block may wait before it is written to a volume, if nobody asks earlier."""
-_USER_AGENT = "user-agent"
 
 
 async def run_simulator(api: KubeApi, state: Path) -> None:
@@ -153,20 +151,33 @@ class World:
         if JOB_LABEL in labels:
             if uid not in self.jobs and pod.get("status", {}).get("phase") in ("Running", "Succeeded"):
                 self.jobs.add(uid)
-                self._spawn(self.checks.play(pod, self._log(pod)) if is_check(labels) else self._play_job(pod))
+                self._spawn(
+                    self.checks.play(pod, self._log(pod))
+                    if is_check(labels)
+                    else ledger_job.play(pod, self.volumes, self.jobs)
+                )
             return
         if not is_running(pod):
             self._gone(uid)
             return
         if uid in self.daemons or uid in self.others:
+            self._afflict(uid, pod)
             return
         if (described := daemon_pod(pod)) is not None:
             daemon = Daemon(described, self._log(pod), self._crashed)
             self.daemons[uid] = daemon
+            daemon.suffer(live_faults.names_of(pod["metadata"].get("annotations")))
             self._spawn(self._run(daemon))
         else:
-            self.others[uid] = (pod["metadata"]["namespace"], self._log(pod), _user_agents(pod))
+            self.others[uid] = (pod["metadata"]["namespace"], self._log(pod), user_agents(pod))
             self._spawn(self._play_other(pod, self.others[uid][1]))
+
+    def _afflict(self, uid: str, pod: Manifest) -> None:
+        """Obey the pod's annotation."""
+        faults, daemon = live_faults.names_of(pod["metadata"].get("annotations")), self.daemons.get(uid)
+        if daemon is not None and (end := restarts.obey(daemon, faults)) is not None:
+            self._end(daemon)
+            self._spawn(restarts.tell(self.api, daemon, end))
 
     def _gone(self, uid: str) -> None:
         self.jobs.discard(uid)
@@ -199,8 +210,7 @@ class World:
                 self.volumes.drop_ephemeral(folder.name)
 
     def _log_path(self, pod: Manifest) -> Path:
-        meta = pod["metadata"]
-        return self.state.joinpath("logs", meta["namespace"], f"{meta['name']}.log")
+        return self.state.joinpath("logs", pod["metadata"]["namespace"], f"{pod['metadata']['name']}.log")
 
     def _log(self, pod: Manifest) -> LogFile:
         return LogFile(self._log_path(pod))
@@ -317,7 +327,7 @@ class World:
         meta, names = kwok.metadata(pod.namespace, pod.name, pod.uid), list(pod.containers)
         objects = (
             (kwok.PORT_FORWARD, kwok.port_forward(meta, ports, port)),
-            (kwok.LOGS, kwok.logs(meta, daemon.log.path, names)),
+            (kwok.LOGS, kwok.logs(meta, daemon.log.path, names, daemon.log.previous)),
             (kwok.EXEC, kwok.execs(meta, daemon.log.path.parent, port, names)),
         )
         for kind, manifest in objects:
@@ -335,6 +345,10 @@ class World:
     def _crashed(self, daemon: Daemon, error: OSError) -> None:
         """Its volume cannot be written: the program dies and its container is started again."""
         daemon.write(log_lines.FATAL, {"exn": str(error)})
+        self._end(daemon)
+
+    def _end(self, daemon: Daemon) -> None:
+        """Like `kill -9`, and then the kubelet's restart."""
         daemon.leave(clean=False)
         daemon.server.close()
         daemon.directory = None
@@ -347,21 +361,6 @@ class World:
             await self._run(daemon)
 
     # --- other pods -----------------------------------------------------------------------------------------------
-
-    async def _play_job(self, pod: Manifest) -> None:
-        """The container of the genesis ledger's Job."""
-        namespace, uid = pod["metadata"]["namespace"], pod["metadata"]["uid"]
-        mounts = claim_mounts(pod)
-        wanted = wanted_genesis(pod["spec"]["containers"][0])
-        while uid in self.jobs and mounts and wanted:
-            try:
-                genesis.fill(await self.volumes.directory(namespace, mounts[0]), wanted)
-                return
-            except genesis.AnotherGenesis as error:
-                print(f"{namespace}/{pod['metadata']['name']}: {error}", file=sys.stderr, flush=True)
-                return
-            except (NotThere, ClusterError, OSError):
-                await asyncio.sleep(0.5)
 
     async def _play_other(self, pod: Manifest, log: LogFile) -> None:
         """Workers, databases and bots only have a log."""
@@ -389,9 +388,5 @@ class World:
     def _commands_per_slot(self, hosted: HostedNetwork) -> float:
         """A user agent sends one payment a minute, wherever it runs in the namespace."""
         agents = sum(count for place, _, count in self.others.values() if place == hosted.namespace)
-        agents += sum(daemon.pod.containers.count(_USER_AGENT) for daemon in hosted.daemons.values())
+        agents += sum(daemon.pod.containers.count(USER_AGENT) for daemon in hosted.daemons.values())
         return agents * hosted.network.constants.slot_ms / 60_000
-
-
-def _user_agents(pod: Manifest) -> int:
-    return sum(container["name"] == _USER_AGENT for container in pod["spec"]["containers"])

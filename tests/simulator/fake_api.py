@@ -52,8 +52,10 @@ class FakeApi:
     async def patch(
         self, kind: Kind, name: str, patch: Any, namespace: str | None = None, subresource: str | None = None
     ) -> Manifest:
-        self.objects[(kind.kind, namespace or "", name)] |= patch
-        return self.objects[(kind.kind, namespace or "", name)]
+        found = self.objects[(kind.kind, namespace or "", name)]
+        for key, value in patch.items():
+            found[key] = {**found.get(key, {}), **value} if isinstance(value, dict) else value
+        return found
 
     async def watch(
         self, kind: Kind, namespace: str | None = None, labels: str | None = None
