@@ -90,6 +90,34 @@ def status(*, cluster: ClusterName = DEFAULT_CLUSTER) -> int:
 
 
 @app.command
+def fault(
+    *names: Annotated[str, Parameter(help="Names of faults; without any, those that there are.")],
+    node: Annotated[list[str] | None, Parameter(help="Node that is to have them. Repeatable.")] = None,
+    heal: Annotated[bool, Parameter(negative="", help="Take them away; without names, all.")] = False,
+    stack: Stack = DEFAULT_STACK,
+    cluster: ClusterName = DEFAULT_CLUSTER,
+) -> int:
+    """Let simulated nodes of the embedded cluster fall ill, to see what `verify` and `watch` say of it.
+
+    A node that is stuck, silent, deaf, slow at proving, or that crashes with the words of a real daemon: the names are
+    those by which the guardian itself is tested.
+    """
+    from mina_infra.simulator import live_faults
+    from mina_infra.simulator.faults import FAULTS
+
+    if not node:
+        for name in live_faults.NAMES:
+            print(f"{name:<26}{FAULTS[name].sentence}")
+        return 0
+    place = replace(place_of(stack, local=True, cluster=cluster), embedded=cluster)
+    namespace = _namespace(place.stack_file)
+    found = place.ask(lambda api: live_faults.annotate(api, namespace, node, names, heal=heal))
+    for name, faults in found.items():
+        print(f"{name}: {', '.join(faults) or 'well'}")
+    return 0
+
+
+@app.command
 def tools() -> int:
     """Find or build the programs of the embedded world (once, about 15 minutes on two cores)."""
     with Reporter() as reporter:

@@ -8,10 +8,12 @@ The names and their meaning are those of simulator.faults, as far as they make s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from mina_infra.cluster.api import POD, KubeApi
+from mina_infra.errors import ClusterError
 from mina_infra.simulator import crash_words
 from mina_infra.simulator.condition import WELL, Condition
 from mina_infra.simulator.node import Node
@@ -65,3 +67,29 @@ def condition_of(names: frozenset[str], slot_ms: float) -> Condition:
     for name in sorted(names & ILLNESSES.keys()):
         condition = replace(condition, **ILLNESSES[name](slot_ms))
     return WELL if condition == WELL else condition
+
+
+async def annotate(
+    api: KubeApi, namespace: str, nodes: Sequence[str], names: Sequence[str], *, heal: bool
+) -> dict[str, tuple[str, ...]]:
+    """Give the nodes' pods these faults beside those that they have; healing takes them away, without names all.
+
+    What each node has then. Raises ClusterError, also for a name that means nothing and a node without a pod.
+    """
+    if unknown := [name for name in names if name not in NAMES]:
+        raise ClusterError(f"no fault is called {', '.join(unknown)}. There are: {', '.join(NAMES)}")
+    have: dict[str, tuple[str, ...]] = {}
+    for node in nodes:
+        pods = await api.objects(POD, namespace, labels=f"app={node}")
+        if not pods:
+            raise ClusterError(
+                f"no pod of node {node!r} in namespace {namespace!r}; `mina-infra outputs` names the nodes"
+            )
+        for pod in pods:
+            before = names_of(pod["metadata"].get("annotations"))
+            after = before - frozenset(names or NAMES) if heal else before | frozenset(names)
+            words = ",".join(sorted(after)) or None
+            patch = {"metadata": {"annotations": {ANNOTATION: words}}}
+            await api.patch(POD, pod["metadata"]["name"], patch, namespace)
+            have[node] = tuple(sorted(after))
+    return have

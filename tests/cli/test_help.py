@@ -27,7 +27,7 @@ def test_the_commands_of_the_readme_exist() -> None:
     words = {" ".join(path) for path in COMMANDS}
     assert words >= {
         "plan", "up", "preview", "destroy", "outputs", "pulumi", "verify", "seeds", "publish", "post-deploy",
-        "local up", "local down", "local status", "local tools",
+        "local up", "local down", "local status", "local fault", "local tools",
     }  # fmt: skip
 
 

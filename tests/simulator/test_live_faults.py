@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from mina_infra.cluster.api import POD
+from mina_infra.cluster.api import POD, Kind, KubeApi, Manifest
 from mina_infra.daemon.replies import GraphQLError, SyncStatus, decode_status
+from mina_infra.errors import ClusterError
 from mina_infra.simulator import live_faults
 from mina_infra.simulator.condition import WELL
 from mina_infra.simulator.faults import FAULTS
@@ -33,6 +35,41 @@ def annotate(scene: Scene, pod: str, *faults: str) -> None:
     manifest = scene.api.objects[("Pod", "ns", pod)]
     manifest["metadata"]["annotations"][live_faults.ANNOTATION] = ",".join(faults)
     scene.api.put(POD, manifest)
+
+
+class Pods:
+    """As much of an API server as annotating needs."""
+
+    def __init__(self) -> None:
+        self.annotations: dict[str, str | None] = {}
+
+    async def objects(self, kind: Kind, namespace: str, labels: str) -> list[Manifest]:
+        if labels != "app=whale-1":
+            return []
+        return [{"metadata": {"name": "whale-1-x", "annotations": dict(self.annotations)}}]
+
+    async def patch(self, kind: Kind, name: str, patch: Manifest, namespace: str) -> None:
+        self.annotations |= patch["metadata"]["annotations"]
+        self.annotations = {key: value for key, value in self.annotations.items() if value is not None}
+
+
+def test_faults_are_added_and_taken_away_and_mistakes_are_named() -> None:
+    pods = Pods()
+
+    def annotate(*names: str, node: str = "whale-1", heal: bool = False) -> tuple[str, ...]:
+        api = cast(KubeApi, pods)
+        return asyncio.run(live_faults.annotate(api, "ns", [node], names, heal=heal))[node]
+
+    assert annotate("stuck-synced") == ("stuck-synced",)
+    assert annotate("silent-node") == ("silent-node", "stuck-synced")
+    assert pods.annotations == {live_faults.ANNOTATION: "silent-node,stuck-synced"}
+    assert annotate("stuck-synced", heal=True) == ("silent-node",)
+    assert annotate(heal=True) == ()
+    assert pods.annotations == {}
+    with pytest.raises(ClusterError, match=r"no fault is called stuck\. There are: stuck-synced, "):
+        annotate("stuck")
+    with pytest.raises(ClusterError, match="no pod of node 'whale-9' in namespace 'ns'"):
+        annotate("oom", node="whale-9")
 
 
 def test_a_node_that_is_stuck_stays_where_it_is_until_it_is_healed(play: Callable[[Play], None]) -> None:
