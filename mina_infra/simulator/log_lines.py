@@ -128,8 +128,8 @@ def _applied(block: Header) -> tuple[Template, dict[str, Any]]:
     return APPLIED, {
         "prefix": "apply_diff",
         "user_command_count": block.commands,
-        "coinbase_count": 1,
+        "coinbase_count": int(block.coinbase > 0),
         "spots_available": 128 - block.commands,
-        "proof_bundles_waiting": 0,
+        "proof_bundles_waiting": block.transactions_total - block.work_total,
         "work_count": block.snark_jobs,
     }
