@@ -160,4 +160,4 @@ def test_a_thousand_nodes_are_asked_in_seconds() -> None:
         )
     )
     assert all(isinstance(answer, bytes) for answer in answers)
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 10
