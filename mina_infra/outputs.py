@@ -31,6 +31,7 @@ class NodeOutput(_Model):
     ports: dict[str, int] = Field(default_factory=dict, description="Container ports by name: graphql, p2p, ...")
     peer_id: str | None = Field(default=None, description="libp2p identity, where the spec fixes one")
     paused: bool = Field(default=False, description="Stopped on purpose: it has no pod, its volumes are kept")
+    load_tps: float = Field(default=0.0, ge=0, description="Payments per second that a user agent in its pod sends")
 
 
 class SeedOutput(_Model):
@@ -62,6 +63,13 @@ class ChainOutput(_Model):
     slot_ms: int = Field(description="Length of a slot in milliseconds")
     k: int = Field(description="Depth of finality in blocks")
     active_slots: float = Field(default=0.75, description="f: the chance that a slot has a leader at full stake")
+    transaction_capacity_log2: int | None = Field(
+        default=None, description="Transactions that fit in a block, as a power of two; null where it is not known"
+    )
+    work_delay: int = Field(default=2, description="Trees of the scan state that wait for snark work")
+    tps_goal: float | None = Field(
+        default=None, description="Transactions per second, a block in every slot, that the chain was built for"
+    )
 
 
 Profile = Literal["qa", "public", "mina-alerts"]

@@ -133,10 +133,70 @@ class Criteria:
         int, Limit("nodes", "that one bug must meet to be the network's (guardian/crash-burst)", ("crashes",))
     ] = 2
 
+    inclusion_blocks: Annotated[
+        int, Limit("blocks", "27 slots at a fill of 0.75: an hour and 20 minutes", ("inclusion", "gossip"))
+    ] = 20
+    empty_fail_blocks: Annotated[
+        int, Limit("blocks", "in a row at the tip: Mina's NoTransactionsInSeveralBlocks", ("inclusion", "tps"))
+    ] = 5
+    coinbase_fail_blocks: Annotated[
+        int, Limit("blocks", "every block has a coinbase; 1 warns, 3 of the newest are no accident", ("inclusion",))
+    ] = 3
+    proof_blocks: Annotated[
+        int,
+        Limit("blocks", "each block adds a coinbase, which needs work: 10 without any never happen", ("inclusion",)),
+    ] = 10
+    agent_sleep_s: Annotated[
+        float, Limit("s", "a user agent sleeps 20 minutes before it sends (mina/user-agent)", ("inclusion", "tps"))
+    ] = 1200.0
+    arrival_slots: Annotated[
+        int, Limit("slots", "from the start of a block's slot: its own, in which it is proved, and one", ("gossip",))
+    ] = 2
+    gossip_share: Annotated[
+        float, Limit("of the nodes", "that have a due block: the healthy model has all of them", ("gossip",))
+    ] = 0.9
+    gossip_fail_blocks: Annotated[
+        int, Limit("blocks", "that came late or not at all: one may be a late proof", ("gossip",))
+    ] = 3
+    agreement_share: Annotated[
+        float, Limit("of the nodes", "on one tip: 92 % of the instants, 58 % with slow gossip", ("gossip", "sync"))
+    ] = 0.95
+    agreement_slots: Annotated[
+        int, Limit("slots", "without agreement: 0.42 to the 8th is 1 in 1,000 even with slow gossip", ("gossip",))
+    ] = 8
+    pool_slots: Annotated[int, Limit("slots", "Mina's NoNewSnarks has 2, which is noisy", ("gossip", "tps"))] = 4
+    pool_rise: Annotated[
+        int, Limit("messages", "that others received (median) while a node had none: chance e^-12", ("gossip",))
+    ] = 12
+    pool_flat_share: Annotated[
+        float, Limit("of the nodes", "whose pool stands still while others rise", ("gossip",))
+    ] = 0.2
+    tps_slots: Annotated[int, Limit("slots", "measured at most: two hours at 3 minutes a slot", ("tps",))] = 40
+    tps_least_slots: Annotated[
+        int, Limit("slots", "36 transactions a slot vary by a tenth over 20 slots, by more over fewer", ("tps",))
+    ] = 20
+    tps_goal_slots: Annotated[
+        int, Limit("slots", "to compare with the goal: the number of blocks itself varies", ("tps",))
+    ] = 36
+    tps_sigmas: Annotated[
+        float, Limit("deviations", "of a Poisson count below what is sent: chance 5e-4", ("tps",))
+    ] = 3.3
+    tps_share: Annotated[
+        float, Limit("of what is achievable", "when more is sent than fits into the goal", ("tps",))
+    ] = 0.9
+    producer_blocks: Annotated[
+        float, Limit("blocks", "expected of a producer before none is strange: chance e^-7 = 9e-4", ("producers",))
+    ] = 7.0
+
     @property
     def fill(self) -> float:
         """The chance that a slot has at least one leader among the stake that should be online: 1 - (1-f)^a."""
         return float(1 - (1 - self.active_slots) ** self.online_stake)
+
+    @property
+    def rate(self) -> float:
+        """Leaders of a slot on average: Poisson with -ln(1-f) a."""
+        return -math.log1p(-self.active_slots) * self.online_stake
 
     @property
     def silence_slots(self) -> int:

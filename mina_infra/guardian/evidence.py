@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mina_infra.cluster.cluster import Cluster
@@ -17,6 +17,10 @@ from mina_infra.guardian.crashes.intake import look as look_for_crashes
 from mina_infra.guardian.crashes.known import KnownIssue
 from mina_infra.guardian.crashes.model import Crashes
 from mina_infra.guardian.criteria import Criteria
+from mina_infra.guardian.forks import Chain
+from mina_infra.guardian.gossip import late_blocks
+from mina_infra.guardian.history import read_history
+from mina_infra.guardian.past import Past
 from mina_infra.guardian.survey import FIRST_BLOCKS, Survey, survey
 from mina_infra.outputs import OutputsDocument
 
@@ -32,7 +36,10 @@ class Unseen:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One look at the network. `at`: seconds since 1970 at its end."""
+    """One look at the network. `at`: seconds since 1970 at its end.
+
+    `past` is what the looks before left, `history` the canonical chain as far back as anybody told it.
+    """
 
     outputs: OutputsDocument
     criteria: Criteria
@@ -44,6 +51,15 @@ class Evidence:
     crashes: Crashes | Unseen = Unseen("nobody looked")
     known: tuple[KnownIssue, ...] = ()
     """The operators' list of known crashes."""
+    past: Past = field(default_factory=Past)
+    history: Chain | None = None
+
+    def kept(self) -> Past:
+        """What this look leaves to the next."""
+        if isinstance(self.survey, Unseen):
+            return self.past
+        late = late_blocks(self.survey, self.history, self.criteria) if self.history else frozenset()
+        return self.past.with_look(self.survey, self.history, late, self.criteria)
 
 
 async def gather(
@@ -58,21 +74,27 @@ async def gather(
 ) -> Evidence:
     """Look at everything once. What cannot be looked at is Unseen; this never raises ClusterError.
 
-    What does not change is taken from the look `before`. `disruptions` were made on purpose.
+    What does not change is taken from the look `before`, and what is small is kept of it. `disruptions` were made on
+    purpose.
     """
+    past = before.kept() if before else Past()
     deployments, pods, claims = await asyncio.gather(
         _seen(cluster.deployments()), _seen(cluster.pods()), _seen(cluster.claims())
     )
     blocks = max(FIRST_BLOCKS, criteria.production_window + criteria.in_flight_slots + 2)
     asked: Survey | Unseen = Unseen("the pods could not be listed")
     crashes: Crashes | Unseen = Unseen("the pods could not be listed")
+    history: Chain | None = None
     if not isinstance(pods, Unseen):
         asked = await survey(cluster, outputs, pods, clock, first_blocks=blocks)
         commits = {name: answer.status.commit_id for name, answer in asked.answers.items()}
         context = Context(disruptions, commits, clock.now() - criteria.crash_window_s)
         earlier = before.crashes if before and isinstance(before.crashes, Crashes) else None
-        crashes = await look_for_crashes(cluster, outputs, pods, context, earlier)
-    return Evidence(outputs, criteria, clock.now(), deployments, pods, claims, asked, crashes, known)
+        crashes, history = await asyncio.gather(
+            look_for_crashes(cluster, outputs, pods, context, earlier),
+            read_history(cluster, outputs, asked, past.chain),
+        )
+    return Evidence(outputs, criteria, clock.now(), deployments, pods, claims, asked, crashes, known, past, history)
 
 
 async def _seen(question: Awaitable[T]) -> T | Unseen:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mina_infra.daemon.multiaddress import Multiaddress
+from mina_infra.daemon.scan_state import capacity_of
 from mina_infra.outputs import ChainOutput, ClaimOutput, NodeOutput, OutputsDocument, SeedOutput
-from mina_infra.plan import names, nodes, ports
+from mina_infra.plan import names, nodes, ports, secrets
 from mina_infra.plan.common import Common
 from mina_infra.plan.nodes import Node
 from mina_infra.plan.objects import GroupPlan, Manifest
+from mina_infra.plan.roles import bots
 from mina_infra.spec import Role, TestnetSpec
 from mina_infra.storage.volumes import Claimed
 
@@ -50,6 +52,7 @@ def _node(spec: TestnetSpec, node: Node, deployment: Manifest) -> NodeOutput:
         ports={ports.SHORT_NAMES[name]: number for name, number in numbers.items() if name in ports.SHORT_NAMES},
         peer_id=node.identity.peer_id if node.identity else None,
         paused=spec.is_paused(node.group, node.name),
+        load_tps=bots.PAYMENTS_PER_SECOND if "user-agent" in secrets.bots_of(node) else 0.0,
     )
 
 
@@ -96,7 +99,11 @@ def _images(spec: TestnetSpec) -> dict[str, str]:
 
 def _chain(spec: TestnetSpec) -> ChainOutput:
     config = spec.genesis.config()
+    capacity = capacity_of(config)
     return ChainOutput(
         slot_ms=config.get("proof", {}).get("block_window_duration_ms", SLOT_MS),
         k=config.get("genesis", {}).get("k", K),
+        transaction_capacity_log2=capacity.log2,
+        work_delay=capacity.work_delay,
+        tps_goal=capacity.goal,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mina_infra.daemon.scan_state import DEFAULT_GOAL, DEFAULT_LOG2
 from mina_infra.outputs import ChainOutput, ClaimOutput, NodeOutput, OutputsDocument, SeedOutput
 from mina_infra.simulator.containers import IMAGE, RELIED_ON
 from mina_infra.simulator.load import WORK_DELAY
@@ -52,9 +53,16 @@ def outputs_of(network: SimulatedNetwork, **changes: Any) -> OutputsDocument:
 
 
 def _chain(network: SimulatedNetwork) -> ChainOutput:
+    """With the goal of mainnet, 36 commands in a slot, however long it is."""
     constants = network.constants
-    known = {"slot_ms": constants.slot_ms, "k": constants.k, "active_slots": constants.active_slots}
-    return ChainOutput.model_validate({**known, "transaction_capacity_log2": 7, "work_delay": WORK_DELAY})
+    return ChainOutput(
+        slot_ms=constants.slot_ms,
+        k=constants.k,
+        active_slots=constants.active_slots,
+        transaction_capacity_log2=DEFAULT_LOG2,
+        work_delay=WORK_DELAY,
+        tps_goal=DEFAULT_GOAL * 180_000 / constants.slot_ms,
+    )
 
 
 def _nodes(specs: list[NodeSpec], tps: float) -> list[NodeOutput]:

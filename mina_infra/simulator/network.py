@@ -46,7 +46,7 @@ class Network(Joining):
     ) -> None:
         super().__init__(constants, now, timing or Timing.for_slot(constants.slot_ms), observer)
         self.lottery = Lottery(constants.chain_id, constants.active_slots)
-        self.load = Load(constants.slot_ms, commands_per_slot, since_ms=now)
+        self.load = Load(constants.slot_ms, commands_per_slot, capacity=constants.block_commands, since_ms=now)
         self.links: dict[tuple[str, str], Link] = {}
         """Gossip that is not as usual, by sender and receiver."""
         self.provers = True

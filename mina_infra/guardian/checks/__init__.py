@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mina_infra.guardian.checks import answers, claims, crashes, forks, inventory, pods, production, sync
+from mina_infra.guardian.checks import (
+    answers,
+    claims,
+    crashes,
+    forks,
+    gossip,
+    inclusion,
+    inventory,
+    pods,
+    producers,
+    production,
+    sync,
+    tps,
+)
 from mina_infra.guardian.evidence import Evidence, Unseen
 from mina_infra.guardian.findings import CheckInfo, Finding, State
 
@@ -19,6 +32,10 @@ CHECKS: tuple[tuple[CheckInfo, Look], ...] = (
     (sync.CHECK, sync.look),
     (forks.CHECK, forks.look),
     (production.CHECK, production.look),
+    (producers.CHECK, producers.look),
+    (gossip.CHECK, gossip.look),
+    (inclusion.CHECK, inclusion.look),
+    (tps.CHECK, tps.look),
 )
 
 

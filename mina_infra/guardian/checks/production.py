@@ -59,7 +59,7 @@ def look(evidence: Evidence) -> Finding:
     survey, criteria = evidence.survey, evidence.criteria
     if criteria.online_stake <= 0:
         return Finding(CHECK.name, State.UNKNOWN, "paused: no running block producer holds stake", silent=survey.silent)
-    chain = survey.reference_chain
+    chain = evidence.history or survey.reference_chain
     if chain is None:
         return Finding(CHECK.name, State.UNKNOWN, "no daemon has a synced chain", silent=survey.silent, settling=True)
     up_slots = criteria.slots(producers_up_ms(evidence.outputs.nodes, survey, criteria))

@@ -18,6 +18,9 @@ FEE_AMOUNT = str(NANO // 10)
 """Nano units as whole numbers: the program fails at start on scientific notation, and its defaults are worthless."""
 
 AGENT_METRICS = 8000
+SEND_EVERY_MINUTES = 1
+PAYMENTS_PER_SECOND = 1 / (60 * SEND_EVERY_MINUTES)
+"""Of one user agent: it sends one payment at a time."""
 
 
 def workload(common: Common, node: Node) -> Workload:
@@ -65,7 +68,7 @@ def _user_agent(common: Common, node: Node) -> Manifest:
             {"name": "AGENT_MAX_FEE", "value": "0.1"},
             {"name": "AGENT_MIN_TX", "value": "0.0015"},
             {"name": "AGENT_MAX_TX", "value": "0.0015"},
-            {"name": "AGENT_SEND_EVERY_MINS", "value": "1"},
+            {"name": "AGENT_SEND_EVERY_MINS", "value": str(SEND_EVERY_MINUTES)},
             {"name": "PYTHONUNBUFFERED", "value": "1"},
         ],
         "ports": [port("agent-metrics", AGENT_METRICS)],
