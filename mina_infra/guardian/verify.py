@@ -33,14 +33,15 @@ class Progress:
 
     @property
     def waiting(self) -> list[tuple[str, str]]:
-        return [(finding.check, finding.summary) for finding in self.findings if finding.state is not State.PASS]
+        return [(each.check, each.summary) for each in self.findings if each.state is not State.PASS and each.asked]
 
     def line(self) -> str:
-        """One line for a person: `inventory ✓  sync … 9 of 12 daemons at the tip`."""
+        """One line for a person: `inventory ✓  sync … 9 of 12 daemons at the tip`; without what is not asked."""
         marks = {State.PASS: "✓", State.FAIL: "✗", State.UNKNOWN: "…"}
         return "  ".join(
             f"{finding.check} {marks[finding.state]}" + ("" if finding.state is State.PASS else f" {finding.summary}")
             for finding in self.findings
+            if finding.asked
         )
 
 
