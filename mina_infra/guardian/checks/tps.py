@@ -68,7 +68,7 @@ def look(evidence: Evidence) -> Finding:
 
 def pool_growth(past: Past, survey: Survey, criteria: Criteria) -> Pool | None:
     """Against a look some slots ago, over the nodes that were seen in both."""
-    earlier = past.before(survey.now_ms - criteria.pool_slots * criteria.slot_ms)
+    earlier = past.before(survey.now_ms - 2 * criteria.pool_slots * criteria.slot_ms)
     if earlier is None:
         return None
     both = [
@@ -102,7 +102,7 @@ def judge(
         return Finding(CHECK.name, State.UNKNOWN, why, asked=False, figures=figures)
     bound = _bound(measure, goal * criteria.fill, criteria)
     low = measure.measured < bound
-    grows = _grows(pool, load) and measure.sent < goal * criteria.fill
+    grows = _grows(pool, load, blocks[-1].date_ms) and measure.sent < goal * criteria.fill
     return Finding(
         check=CHECK.name,
         state=State.FAIL if low else State.PASS,
@@ -158,12 +158,12 @@ def _bound(measure: _Measure, achievable: float, criteria: Criteria) -> float:
     return max(0.0, measure.sent - criteria.tps_sigmas * math.sqrt(measure.sent / measure.seconds))
 
 
-def _grows(pool: Pool | None, load: Sequence[Sender]) -> bool:
-    """At least half of what was sent stayed, and too many for chance."""
+def _grows(pool: Pool | None, load: Sequence[Sender], tip_ms: int) -> bool:
+    """At least half of what was sent stayed, and too many for chance; what came since the tip had no block yet."""
     if pool is None:
         return False
-    arrived = offered(load, pool.from_ms, pool.to_ms)
-    return pool.growth >= max(arrived / 2, 4 * math.sqrt(arrived), 10)
+    arrived, waiting = offered(load, pool.from_ms, pool.to_ms), offered(load, tip_ms, pool.to_ms)
+    return pool.growth - waiting >= max(arrived / 2, 4 * math.sqrt(arrived), 10)
 
 
 def _figures(

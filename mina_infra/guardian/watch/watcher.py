@@ -14,6 +14,7 @@ from mina_infra.guardian.checks import judge_all
 from mina_infra.guardian.clock import Clock, WallClock
 from mina_infra.guardian.criteria import Criteria, criteria_of
 from mina_infra.guardian.evidence import Evidence, Unseen, gather
+from mina_infra.guardian.past import Past
 from mina_infra.guardian.verdict import EXIT_CODES, Health, health_of
 from mina_infra.guardian.verify import pause_seconds
 from mina_infra.guardian.watch.history import History, LookRecord, Span
@@ -146,13 +147,14 @@ class Watcher:
             self.warn(f"the outputs document could not be read again, the last one stays: {error}")
 
     async def _gather(self, criteria: Criteria) -> Evidence:
+        before = self.last.judged.evidence if self.last else None
         try:
             async with asyncio.timeout(LOOK_S):
-                return await gather(self.cluster, self.outputs, criteria, self.clock)
+                return await gather(self.cluster, self.outputs, criteria, self.clock, before=before)
         except TimeoutError:
-            return _nothing(
-                f"the cluster did not answer within {LOOK_S:.0f} s", self.outputs, criteria, self.clock.now()
-            )
+            reason = f"the cluster did not answer within {LOOK_S:.0f} s"
+            past = before.kept() if before else Past()
+            return _nothing(reason, self.outputs, criteria, self.clock.now(), past)
 
     def _moment(self, evidence: Evidence, started: float) -> Moment:
         before, slot_s = self.memory.at, evidence.criteria.slot_ms / 1000
@@ -184,9 +186,9 @@ def health_now(book: Book, judged: Judged) -> Health:
     return Health.HEALTHY if seen is Health.HEALTHY and Severity.BLIND not in open_now else Health.UNKNOWN
 
 
-def _nothing(reason: str, outputs: OutputsDocument, criteria: Criteria, at: float) -> Evidence:
+def _nothing(reason: str, outputs: OutputsDocument, criteria: Criteria, at: float, past: Past) -> Evidence:
     """A look in which nothing was seen."""
-    known = {"outputs": outputs, "criteria": criteria, "at": at}
+    known = {"outputs": outputs, "criteria": criteria, "at": at, "past": past, "history": None, "known": ()}
     unseen = {each.name: Unseen(reason) for each in fields(Evidence) if each.name not in known}
     return Evidence(**known, **unseen)  # type: ignore[arg-type]
 
