@@ -37,6 +37,15 @@ class Deployed(Where):
         """The outputs document from the file or the stack. Raises EngineError."""
         return place.outputs() if self.outputs is None else _read(self.outputs, place)
 
+    def planned(self) -> "OutputsDocument":
+        """The outputs document from the file, or as the stack file plans it: nothing needs to be deployed."""
+        place = self.place()
+        if self.outputs is not None:
+            return _read(self.outputs, place)
+        from mina_infra.plan import load_stack, plan_testnet
+
+        return plan_testnet(load_stack(place.stack_file)).outputs
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)
@@ -55,21 +64,6 @@ class Network(Deployed):
 
 
 DEPLOYED = Network()
-
-
-def verify(*, network: Network = DEPLOYED, json: Json = False) -> int:
-    """Is the network healthy? Every check with its evidence. Exit code 0 healthy, 1 unstable, 2 could not tell.
-
-    What should be there comes from the outputs document, never from what happens to answer. A network that still
-    starts is given until the deadline.
-    """
-    from mina_infra.guardian.report import json as as_json
-
-    with Reporter() as reporter:
-        verdict = network.session(reporter).verify()
-    if json:
-        print(as_json(verdict))
-    return verdict.exit_code
 
 
 def seeds(*, network: Network = DEPLOYED, json: Json = False) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from mina_infra.cli.place import Place
 
 if TYPE_CHECKING:
     from mina_infra.guardian.verdict import Verdict
-    from mina_infra.outputs import OutputsDocument
+    from mina_infra.outputs import OutputsDocument, Profile
     from mina_infra.publish.folder import Published
 
 START_S = 1800.0
@@ -69,8 +70,8 @@ class Session:
         paused = len(self.outputs.paused())
         self.reporter.say("running", f"{len(expected) - paused} nodes" + (f", {paused} paused" if paused else ""))
 
-    def verify(self) -> Verdict:
-        """Judge the network, waiting for one that still starts."""
+    def verify(self, profile: Profile | None = None, skipped: Set[str] = frozenset()) -> Verdict:
+        """Judge the network, waiting for one that still starts; by another profile, or without some checks."""
         from mina_infra.cli.known import known_issues_of
         from mina_infra.cluster.cluster import KubeCluster
         from mina_infra.guardian.report import text
@@ -85,6 +86,8 @@ class Session:
                     self.deadline_s,
                     lambda progress: self.reporter.update(progress.line()),
                     known=known,
+                    profile=profile,
+                    skipped=skipped,
                 )
             )
         for line in text(verdict).splitlines():

@@ -1,171 +1,52 @@
-"""A verdict in words and as JSON (schema 1: fields are added, never renamed or removed). Pure."""
+"""A verdict in any form. The forms have a file each in `reports/`, which is loaded when it is asked for."""
 
 from __future__ import annotations
 
-import json as _json
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, cast, get_args
 
-from mina_infra.guardian.checks import CHECKS
-from mina_infra.guardian.findings import CheckInfo, Finding, Row, State
-from mina_infra.guardian.instability import Judgement
-from mina_infra.guardian.verdict import SCHEMA, Health, Verdict
+from mina_infra.errors import MinaInfraError
+from mina_infra.guardian.reports.json import text_of as json
+from mina_infra.guardian.reports.json import value_of as json_value
+from mina_infra.guardian.reports.text import last_line, row_words, text
+from mina_infra.guardian.verdict import Verdict
 
-_MARKS = {State.PASS: "✓", State.FAIL: "✗", State.UNKNOWN: "?"}
-_SHOWN = 5
+__all__ = ["FORMATS", "Format", "format_of", "json", "json_value", "last_line", "render", "row_words", "text"]
 
+Format = Literal["text", "json", "junit", "markdown", "html"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
-def text(verdict: Verdict) -> str:
-    """For a terminal: one line for each check, below it what matters when it does not pass, the verdict last."""
-    lines: list[str] = []
-    for finding in verdict.findings:
-        lines += _finding_lines(finding)
-    for judgement in verdict.unstable:
-        lines += _criterion_lines(judgement)
-    lines.append(last_line(verdict))
-    return "\n".join(lines) + "\n"
+_BY_ENDING: Mapping[str, Format] = {
+    ".txt": "text", ".json": "json", ".xml": "junit", ".md": "markdown", ".html": "html", ".htm": "html",
+}  # fmt: skip
 
 
-def last_line(verdict: Verdict) -> str:
-    """`qa: healthy, 7 checks passed, 200 nodes, in 12 s`."""
-    asked = [finding for finding in verdict.findings if finding.asked]
-    counts = {state: sum(finding.state is state for finding in asked) for state in State}
-    words = [f"{counts[State.PASS]} checks passed"]
-    words += [f"{counts[State.FAIL]} failed"] * bool(counts[State.FAIL])
-    words += [f"{counts[State.UNKNOWN]} could not tell"] * bool(counts[State.UNKNOWN])
-    unasked = sum(not finding.asked for finding in verdict.findings)
-    words += [f"{unasked} not asked"] * bool(unasked)
-    seconds = (verdict.ended - verdict.started).total_seconds()
-    health = f"{verdict.health}: paused" if verdict.paused and verdict.health is Health.UNKNOWN else verdict.health
-    paused = sum(node.paused for node in verdict.nodes)
-    nodes = f"{len(verdict.nodes)} nodes" + (f" ({paused} paused)" if paused else "")
-    return f"{verdict.testnet}: {health}, {', '.join(words)}, {nodes}, in {seconds:.0f} s"
+class ReportError(MinaInfraError):
+    """A report cannot be written where or how it was asked for."""
 
 
-def _finding_lines(finding: Finding) -> list[str]:
-    lines = [f"{_MARKS[finding.state] if finding.asked else '-'} {finding.check:<11} {finding.summary}"]
-    if finding.state is not State.PASS and finding.asked:
-        lines += [f"    expected  {finding.expected}"] * bool(finding.expected)
-        lines += [f"    seen      {finding.seen}"] * bool(finding.seen)
-        lines += [f"    {row_words(row)}" for row in finding.evidence[:_SHOWN]]
-        lines += [f"    and {len(finding.evidence) - _SHOWN} more"] * (len(finding.evidence) > _SHOWN)
-        lines += _silent_line(finding)
-        lines += [f"    to do     {finding.action}"] * bool(finding.action)
-    lines += [f"    note      {warning}" for warning in finding.warnings[:_SHOWN]]
-    lines += [f"    and {len(finding.warnings) - _SHOWN} notes more"] * (len(finding.warnings) > _SHOWN)
-    return lines
+def render(verdict: Verdict, form: Format) -> str:
+    """The whole report in that form."""
+    writer = import_module(f"mina_infra.guardian.reports.{form}")
+    return cast(Callable[[Verdict], str], writer.text if form == "text" else writer.text_of)(verdict)
 
 
-def _criterion_lines(judgement: Judgement) -> list[str]:
-    """One criterion of the runbook by which the testnet is unstable; its evidence stands with the checks."""
-    event = judgement.event
-    since = f" since {_time(judgement.since)}" if judgement.since else ""
-    lines = [
-        f"! criterion {judgement.number}  {judgement.criterion.title}{since}",
-        f"    seen      {judgement.summary}",
-    ]
-    lines += [f"    sure      {judgement.confidence}"] * bool(judgement.confidence)
-    return [*lines, f"    runbook   {event.criticality}, {event.owner}: {event.action}"]
+def format_of(file: Path) -> Format:
+    """The form that a file's ending asks for. Raises ReportError for one that says nothing."""
+    form = _BY_ENDING.get(file.suffix.lower())
+    if form is None:
+        allowed = ", ".join(f"{ending} ({name})" for ending, name in _BY_ENDING.items() if ending != ".htm")
+        raise ReportError(f"{file}: the ending says which form to write; use one of {allowed}")
+    return form
 
 
-def _silent_line(finding: Finding) -> list[str]:
-    named = set(finding.nodes)
-    unnamed = [node for node in finding.silent if node not in named]
-    if not unnamed:
-        return []
-    more = f" and {len(unnamed) - _SHOWN} more" if len(unnamed) > _SHOWN else ""
-    return [f"    silent    {', '.join(unnamed[:_SHOWN])}{more}"]
-
-
-def row_words(row: Row) -> str:
-    """One row of evidence: the node first, then what was found, then the rest by name."""
-    words = [str(row[key]) for key in ("node", "claim", "found", "strip", "detail") if row.get(key) is not None]
-    rest = ("height", "tip", "usual")
-    return "  ".join(words + [f"{key} {row[key]}" for key in rest if row.get(key) is not None])
-
-
-def json(verdict: Verdict) -> str:
-    """For machines: all evidence, not only the first rows."""
-    return _json.dumps(json_value(verdict), indent=2, ensure_ascii=False) + "\n"
-
-
-def json_value(verdict: Verdict) -> dict[str, Any]:
-    """The verdict as plain data; keys in camelCase as in the outputs document, times RFC 3339 in UTC."""
-    return {
-        "schema": SCHEMA,
-        "testnet": verdict.testnet,
-        "era": verdict.era,
-        "namespace": verdict.namespace,
-        "server": verdict.server,
-        "verdict": {Health.UNKNOWN: "unknown"}.get(verdict.health, str(verdict.health)),
-        "exitCode": verdict.exit_code,
-        "started": _time(verdict.started),
-        "ended": _time(verdict.ended),
-        "sweeps": verdict.sweeps,
-        "checks": [_finding_value(finding) for finding in verdict.findings],
-        "criteria": [_criterion_value(each) for each in verdict.criteria],
-        "nodes": [
-            {
-                "name": node.name,
-                "role": node.role,
-                "daemon": node.daemon,
-                "standing": node.standing,
-                "status": node.status,
-                "height": node.height,
-                "peers": node.peers,
-                "peerId": node.peer_id,
-                "paused": node.paused,
-            }
-            for node in verdict.nodes
-        ],
-    }
-
-
-_INFO: Mapping[str, CheckInfo] = {check.name: check for check, _ in CHECKS}
-
-
-def _finding_value(finding: Finding) -> dict[str, Any]:
-    return {
-        "check": finding.check,
-        "state": str(finding.state),
-        "summary": finding.summary,
-        "expected": finding.expected,
-        "seen": finding.seen,
-        "action": finding.action,
-        "runbook": _INFO[finding.check].runbook,
-        "warmUpSlots": _INFO[finding.check].warm_up.count,
-        "evidence": [dict(row) for row in finding.evidence],
-        "silent": list(finding.silent),
-        "problems": list(finding.problems),
-        "asked": finding.asked,
-        "warnings": list(finding.warnings),
-        "figures": dict(finding.figures),
-    }
-
-
-def _criterion_value(judgement: Judgement) -> dict[str, Any]:
-    return {
-        "number": judgement.number,
-        "name": judgement.name,
-        "title": judgement.criterion.title,
-        "state": str(judgement.state),
-        "since": _time(judgement.since) if judgement.since else None,
-        "summary": judgement.summary,
-        "checks": list(judgement.criterion.checks),
-        "rule": judgement.criterion.rule,
-        "confidence": judgement.confidence,
-        "chance": judgement.chance,
-        "evidence": [dict(row) for row in judgement.evidence],
-        "asked": judgement.asked,
-        "runbook": {
-            "row": judgement.event.row,
-            "action": judgement.event.action,
-            "criticality": judgement.event.criticality,
-            "owner": judgement.event.owner,
-        },
-    }
-
-
-def _time(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def write(verdict: Verdict, file: Path) -> None:
+    """Write the report in the form of the file's ending. Raises ReportError."""
+    content = render(verdict, format_of(file))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise ReportError(f"cannot write {file}: {error.strerror}") from error

@@ -11,7 +11,9 @@ from mina_infra.guardian.evidence import Evidence
 from mina_infra.guardian.findings import Finding, State
 from mina_infra.guardian.forks import Standing
 from mina_infra.guardian.instability import Judgement, Stability
+from mina_infra.guardian.picture import Strip, Vertex, strip_of, tree_of
 from mina_infra.guardian.survey import Survey
+from mina_infra.outputs import SeedOutput
 
 SCHEMA = 1
 
@@ -40,6 +42,11 @@ class NodeSight:
     peers: int | None = None
     peer_id: str | None = None
     paused: bool = False
+    tip: str | None = None
+    behind: int | None = None
+    """Blocks of the reference chain that it lacks; None where the chains that were read do not tell."""
+    forked: int | None = None
+    """Blocks of its own past the common ancestor."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,12 @@ class Verdict:
     nodes: tuple[NodeSight, ...]
     criteria: tuple[Judgement, ...] = ()
     """The runbook's eight criteria of an unstable testnet, in its order."""
+    skipped: tuple[str, ...] = ()
+    """Checks that were left out of this run on purpose."""
+    profile: str = "qa"
+    seeds: tuple[SeedOutput, ...] = ()
+    tree: tuple[Vertex, ...] = ()
+    strip: Strip | None = None
 
     @property
     def health(self) -> Health:
@@ -67,6 +80,11 @@ class Verdict:
     def unstable(self) -> tuple[Judgement, ...]:
         """The criteria of the runbook by which the testnet is unstable."""
         return tuple(each for each in self.criteria if each.state is Stability.UNSTABLE)
+
+    @property
+    def warned(self) -> bool:
+        """Whether any check has something to note within the criteria."""
+        return any(finding.warnings for finding in self.findings)
 
     @property
     def paused(self) -> bool:
@@ -116,9 +134,11 @@ def verdict_of(
     started: float,
     sweeps: int,
     criteria: tuple[Judgement, ...] = (),
+    skipped: tuple[str, ...] = (),
 ) -> Verdict:
     """The verdict over the last look."""
     outputs = evidence.outputs
+    survey = evidence.survey if isinstance(evidence.survey, Survey) else None
     return Verdict(
         testnet=outputs.testnet,
         era=outputs.era,
@@ -130,6 +150,11 @@ def verdict_of(
         findings=findings,
         nodes=_nodes(evidence),
         criteria=criteria,
+        skipped=skipped,
+        profile=evidence.criteria.profile,
+        seeds=tuple(outputs.seeds),
+        tree=tree_of(survey) if survey else (),
+        strip=strip_of(survey, evidence.criteria) if survey else None,
     )
 
 
@@ -146,7 +171,8 @@ def _nodes(evidence: Evidence) -> tuple[NodeSight, ...]:
 
 
 def _daemon(name: str, role: str, survey: Survey) -> NodeSight:
-    standing = survey.relations[name].standing
+    relation = survey.relations[name]
+    standing = relation.standing
     answer = survey.answers.get(name)
     if answer is None:
         return NodeSight(name, role, True, standing)
@@ -160,4 +186,7 @@ def _daemon(name: str, role: str, survey: Survey) -> NodeSight:
         height=answer.chain.tip.height if answer.chain else None,
         peers=len(answer.status.peers),
         peer_id=peer.peer_id if peer else None,
+        tip=answer.chain.tip.state_hash if answer.chain else None,
+        behind=relation.reference,
+        forked=relation.own,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 
 from mina_infra.cluster.cluster import Cluster
@@ -15,7 +15,7 @@ from mina_infra.guardian.evidence import Evidence, gather
 from mina_infra.guardian.findings import Finding, State
 from mina_infra.guardian.instability import Memories, judge
 from mina_infra.guardian.verdict import Health, Verdict, health_of, verdict_of
-from mina_infra.outputs import OutputsDocument
+from mina_infra.outputs import OutputsDocument, Profile
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 US = "mina-infra"
@@ -56,16 +56,19 @@ async def verify(
     *,
     clock: Clock | None = None,
     known: tuple[KnownIssue, ...] = (),
+    profile: Profile | None = None,
+    skipped: Set[str] = frozenset(),
 ) -> Verdict:
     """Sweep until every check passes, a failure that waiting cannot mend shows twice, or `deadline_s` is over.
 
     A network that starts leaves questions open (settling findings); after the deadline they are answered as they stand.
-    `known`: crashes that are known.
+    `known`: crashes that are known. `profile`: whose limits hold instead of those of the document. `skipped`: checks
+    that are left out.
     Raises ClusterError when the cluster does not answer at all, or the namespace is not this testnet's.
     """
     clock = clock or WallClock()
     await refuse_foreign(cluster, outputs)
-    criteria = criteria_of(outputs)
+    criteria = criteria_of(outputs, profile)
     started = clock.now()
     failed_before: frozenset[str] = frozenset()
     sweeps = 0
@@ -73,7 +76,7 @@ async def verify(
     memories: Memories = {}
     while True:
         evidence = await gather(cluster, outputs, criteria, clock, before=evidence, known=known)
-        findings = judge_all(evidence)
+        findings = judge_all(evidence, skipped)
         judgements, memories = judge(evidence, findings, memories)
         sweeps += 1
         elapsed = clock.now() - started
@@ -88,7 +91,13 @@ async def verify(
         # The last look of all may not accuse on its own: one more sweep confirms or clears.
         if done and not (unconfirmed and not confirmed) and all(each.confirmed for each in judgements):
             return verdict_of(
-                evidence, findings, server=cluster.server, started=started, sweeps=sweeps, criteria=judgements
+                evidence,
+                findings,
+                server=cluster.server,
+                started=started,
+                sweeps=sweeps,
+                criteria=judgements,
+                skipped=tuple(sorted(skipped)),
             )
         failed_before = failed
         await clock.sleep(pause_seconds(criteria))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 from pathlib import Path
@@ -11,32 +10,12 @@ from typing import Any
 import pytest
 
 from mina_infra.cli.place import Place
-from mina_infra.cluster import cluster as seam
 from mina_infra.errors import ClusterError
-from mina_infra.guardian import verify as verification
 from mina_infra.guardian.checks import CHECKS
 from mina_infra.outputs import OutputsDocument
 from mina_infra.plan import load_stack, plan_testnet
 from tests.cli.conftest import ROOT, Command
-from tests.guardian.fake_cluster import SimulatedClock, World, world
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> World:
-    """A network that has lived for a while, and every question goes to it."""
-    network = world()
-    monkeypatch.setattr(Place, "ask", lambda place, question: asyncio.run(question(None)))
-    monkeypatch.setattr(seam, "KubeCluster", lambda api, namespace: network.cluster)
-    monkeypatch.setattr(verification, "WallClock", lambda: SimulatedClock(network.network))
-    return network
-
-
-@pytest.fixture
-def document(here: World, tmp_path: Path) -> str:
-    """The file with the outputs document of the simulated network."""
-    file = tmp_path / "outputs.json"
-    file.write_text(json.dumps(here.outputs.to_json_value()))
-    return str(file)
+from tests.guardian.fake_cluster import World
 
 
 def test_a_healthy_network_in_json(mina_infra: Command, here: World, document: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from mina_infra.guardian.checks import (
     answers,
@@ -39,11 +39,12 @@ CHECKS: tuple[tuple[CheckInfo, Look], ...] = (
 )
 
 
-def judge_all(evidence: Evidence) -> tuple[Finding, ...]:
-    """One finding for each check; UNKNOWN where something that it needs could not be looked at."""
+def judge_all(evidence: Evidence, skipped: Set[str] = frozenset()) -> tuple[Finding, ...]:
+    """One finding for each check but those `skipped`; UNKNOWN where something that it needs could not be looked at."""
+    asked = [(check, look) for check, look in CHECKS if check.name not in skipped]
     if evidence.outputs.nodes and not evidence.outputs.running():
-        return tuple(_paused(check, look, evidence) for check, look in CHECKS)
-    return tuple(_judge(check, look, evidence) for check, look in CHECKS)
+        return tuple(_paused(check, look, evidence) for check, look in asked)
+    return tuple(_judge(check, look, evidence) for check, look in asked)
 
 
 def _paused(check: CheckInfo, look: Look, evidence: Evidence) -> Finding:

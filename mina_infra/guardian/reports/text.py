@@ -1,0 +1,81 @@
+"""A verdict in words, for a terminal. Pure."""
+
+from __future__ import annotations
+
+from mina_infra.guardian.findings import Finding, Row, State
+from mina_infra.guardian.instability import Judgement
+from mina_infra.guardian.reports.json import time_text
+from mina_infra.guardian.verdict import Health, Verdict
+
+_MARKS = {State.PASS: "✓", State.FAIL: "✗", State.UNKNOWN: "?"}
+_SHOWN = 5
+
+
+def text(verdict: Verdict) -> str:
+    """For a terminal: one line for each check, below it what matters when it does not pass, the verdict last."""
+    lines: list[str] = []
+    for finding in verdict.findings:
+        lines += finding_lines(finding)
+    for judgement in verdict.unstable:
+        lines += _criterion_lines(judgement)
+    lines.append(last_line(verdict))
+    return "\n".join(lines) + "\n"
+
+
+def last_line(verdict: Verdict) -> str:
+    """`qa: healthy, 7 checks passed, 200 nodes, in 12 s`."""
+    asked = [finding for finding in verdict.findings if finding.asked]
+    counts = {state: sum(finding.state is state for finding in asked) for state in State}
+    words = [f"{counts[State.PASS]} checks passed"]
+    words += [f"{counts[State.FAIL]} failed"] * bool(counts[State.FAIL])
+    words += [f"{counts[State.UNKNOWN]} could not tell"] * bool(counts[State.UNKNOWN])
+    unasked = sum(not finding.asked for finding in verdict.findings)
+    words += [f"{unasked} not asked"] * bool(unasked)
+    seconds = (verdict.ended - verdict.started).total_seconds()
+    health = f"{verdict.health}: paused" if verdict.paused and verdict.health is Health.UNKNOWN else verdict.health
+    paused = sum(node.paused for node in verdict.nodes)
+    nodes = f"{len(verdict.nodes)} nodes" + (f" ({paused} paused)" if paused else "")
+    return f"{verdict.testnet}: {health}, {', '.join(words)}, {nodes}, in {seconds:.0f} s"
+
+
+def finding_lines(finding: Finding) -> list[str]:
+    """One check: a line, and below it what matters when it does not pass."""
+    lines = [f"{_MARKS[finding.state] if finding.asked else '-'} {finding.check:<11} {finding.summary}"]
+    if finding.state is not State.PASS and finding.asked:
+        lines += [f"    expected  {finding.expected}"] * bool(finding.expected)
+        lines += [f"    seen      {finding.seen}"] * bool(finding.seen)
+        lines += [f"    {row_words(row)}" for row in finding.evidence[:_SHOWN]]
+        lines += [f"    and {len(finding.evidence) - _SHOWN} more"] * (len(finding.evidence) > _SHOWN)
+        lines += _silent_line(finding)
+        lines += [f"    to do     {finding.action}"] * bool(finding.action)
+    lines += [f"    note      {warning}" for warning in finding.warnings[:_SHOWN]]
+    lines += [f"    and {len(finding.warnings) - _SHOWN} notes more"] * (len(finding.warnings) > _SHOWN)
+    return lines
+
+
+def _criterion_lines(judgement: Judgement) -> list[str]:
+    """One criterion of the runbook by which the testnet is unstable; its evidence stands with the checks."""
+    event = judgement.event
+    since = f" since {time_text(judgement.since)}" if judgement.since else ""
+    lines = [
+        f"! criterion {judgement.number}  {judgement.criterion.title}{since}",
+        f"    seen      {judgement.summary}",
+    ]
+    lines += [f"    sure      {judgement.confidence}"] * bool(judgement.confidence)
+    return [*lines, f"    runbook   {event.criticality}, {event.owner}: {event.action}"]
+
+
+def _silent_line(finding: Finding) -> list[str]:
+    named = set(finding.nodes)
+    unnamed = [node for node in finding.silent if node not in named]
+    if not unnamed:
+        return []
+    more = f" and {len(unnamed) - _SHOWN} more" if len(unnamed) > _SHOWN else ""
+    return [f"    silent    {', '.join(unnamed[:_SHOWN])}{more}"]
+
+
+def row_words(row: Row) -> str:
+    """One row of evidence: the node first, then what was found, then the rest by name."""
+    words = [str(row[key]) for key in ("node", "claim", "found", "strip", "detail") if row.get(key) is not None]
+    rest = ("height", "tip", "usual")
+    return "  ".join(words + [f"{key} {row[key]}" for key in rest if row.get(key) is not None])
