@@ -136,6 +136,8 @@ def not_gossiped(sight: Sight) -> Seen:
 def not_included(sight: Sight) -> Seen:
     """Transactions are sent and no block takes them. Other failures of the check say nothing about transactions."""
     finding = sight.findings.get(INCLUSION)
+    if finding is not None and finding.figures.get("declared_tps") == 0:
+        return Seen(Condition.OPEN, "nobody is deployed to send transactions", asked=False)
     if finding is not None and finding.state is State.FAIL and _NO_TRANSACTIONS not in finding.problems:
         return Seen(Condition.OPEN, f"not judged, for another reason: {finding.summary}", finding.evidence)
     return _failed(sight, INCLUSION, "with load, five empty blocks in a row are no chance")

@@ -159,6 +159,13 @@ def test_criterion_4_is_open_when_inclusion_fails_for_another_reason() -> None:
     assert states(found(inclusion=failed("inclusion", "no-coinbase")))["not-included"] is Stability.UNKNOWN
 
 
+def test_criterion_4_is_not_asked_where_nobody_sends() -> None:
+    """The check passes there by the proofs and the coinbase alone."""
+    quiet = Finding("inclusion", State.PASS, "0 with transactions", figures={"declared_tps": 0.0})
+    one = judged(found(inclusion=quiet))["not-included"]
+    assert (one.state, one.asked) == (Stability.UNKNOWN, False)
+
+
 def looping(*names: str) -> list[Pod]:
     state = Container("mina", False, 7, "CrashLoopBackOff", None, None)
     return [
