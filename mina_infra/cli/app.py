@@ -30,6 +30,8 @@ COMMANDS = (
     "verdict:verify",
     "verdict:explain",
     "crashes:crashes",
+    "access:doctor",
+    "access:rbac",
     "operate:seeds",
     "operate:publish",
     "operate:post_deploy",

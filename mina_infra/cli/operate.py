@@ -4,7 +4,7 @@ import json as jsonlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -17,6 +17,13 @@ from mina_infra.errors import EngineError
 if TYPE_CHECKING:
     from mina_infra.outputs import OutputsDocument
 
+Way = Annotated[
+    Literal["auto", "direct", "proxy", "port-forward", "exec"],
+    Parameter(
+        help="How daemons are asked: auto takes the first road that works, direct to the pod's address (only inside "
+        "the cluster), proxy through the API server, port-forward to the pod's loopback, exec of curl in the container."
+    ),
+]
 Out = Annotated[Path | None, Parameter(help="Folder to publish to. Default: out/STACK.")]
 
 
@@ -56,11 +63,12 @@ class Network(Deployed):
         float | None,
         Parameter(help="Seconds to wait for a network that still starts. Default: 1800, on the embedded cluster 300."),
     ] = None
+    road: Way = "auto"
 
     def session(self, reporter: Reporter, out: Path | None = None) -> Session:
         """Steps on this testnet. Raises EngineError when nothing is deployed."""
         place = self.place()
-        return Session(place, self.document(place), reporter, out, self.deadline)
+        return Session(place, self.document(place), reporter, out, self.deadline, self.road)
 
 
 DEPLOYED = Network()

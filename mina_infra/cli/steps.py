@@ -11,6 +11,8 @@ from mina_infra.cli.console import Reporter
 from mina_infra.cli.place import Place
 
 if TYPE_CHECKING:
+    from mina_infra.cluster.api import KubeApi
+    from mina_infra.cluster.cluster import KubeCluster
     from mina_infra.guardian.verdict import Verdict
     from mina_infra.outputs import OutputsDocument, Profile
     from mina_infra.publish.folder import Published
@@ -31,6 +33,7 @@ class Session:
     reporter: Reporter
     out: Path | None = None
     deadline: float | None = None
+    road: str = "auto"
     verdict: Verdict | None = None
     published: Published | None = None
 
@@ -45,6 +48,13 @@ class Session:
         if self.deadline is not None:
             return self.deadline
         return EMBEDDED_START_S if self.place.embedded else START_S
+
+    def seen_by(self, api: KubeApi) -> KubeCluster:
+        """The testnet's namespace, its daemons by the road that was asked for."""
+        from mina_infra.cluster.cluster import KubeCluster
+        from mina_infra.cluster.roads import roads_of
+
+        return KubeCluster(api, self.outputs.namespace, roads_of(self.road))
 
     @property
     def settle_s(self) -> float:
@@ -73,7 +83,6 @@ class Session:
     def verify(self, profile: Profile | None = None, skipped: Set[str] = frozenset()) -> Verdict:
         """Judge the network, waiting for one that still starts; by another profile, or without some checks."""
         from mina_infra.cli.known import known_issues_of
-        from mina_infra.cluster.cluster import KubeCluster
         from mina_infra.guardian.report import text
         from mina_infra.guardian.verify import verify
 
@@ -81,7 +90,7 @@ class Session:
         with self.reporter.stage("sanity", "looking at every node"):
             verdict = self.place.ask(
                 lambda api: verify(
-                    KubeCluster(api, self.outputs.namespace),
+                    self.seen_by(api),
                     self.outputs,
                     self.deadline_s,
                     lambda progress: self.reporter.update(progress.line()),

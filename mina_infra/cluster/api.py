@@ -1,7 +1,7 @@
 """A small asynchronous client of the Kubernetes API that speaks plain dicts.
 
-lightkube reads kubeconfig, contexts and credentials; the requests are ours, because its typed models would drop
-fields that they do not know, and its watch, log and connection pool have the defects listed in its issue tracker.
+lightkube reads kubeconfig and contexts; the requests are ours, because its typed models would drop fields that they do
+not know, and its watch, log, credentials and connection pool have defects (docs/facts.md: guardian/client-defects).
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx2
-from lightkube.config.client_adapter import user_auth, verify_cluster
+from lightkube.config.client_adapter import verify_cluster
 from lightkube.config.kubeconfig import KubeConfig, SingleConfig
 from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError
 
 from mina_infra import __version__
+from mina_infra.cluster.credentials import auth_of
 from mina_infra.errors import ClusterError
 
 Manifest = dict[str, Any]
@@ -141,7 +142,7 @@ class KubeApi:
         ssl = verify_cluster(config.cluster, user, config.abs_file, trust_env=False)
         self.http = httpx2.AsyncClient(
             base_url=config.cluster.server,
-            auth=user_auth(user),
+            auth=auth_of(user),
             headers={"User-Agent": f"mina-infra/{__version__}" + (f" ({part})" if part else "")},
             timeout=httpx2.Timeout(15.0),
             trust_env=False,
@@ -150,6 +151,16 @@ class KubeApi:
                 limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=64),
             ),
         )
+        self._plain: httpx2.AsyncClient | None = None
+
+    @property
+    def plain(self) -> httpx2.AsyncClient:
+        """A client without credentials, for addresses that are not the API server's."""
+        if self._plain is None:
+            # verify: there is no TLS on these roads, and a context of the system's bundle costs 15 ms and more.
+            transport = httpx2.AsyncHTTPTransport(verify=False, limits=httpx2.Limits(max_keepalive_connections=64))
+            self._plain = httpx2.AsyncClient(timeout=httpx2.Timeout(5.0), trust_env=False, transport=transport)
+        return self._plain
 
     @classmethod
     def from_kubeconfig(
@@ -164,6 +175,8 @@ class KubeApi:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._plain is not None:
+            await self._plain.aclose()
         await self.http.__aexit__(kind, error, trace)
 
     async def request(
@@ -193,8 +206,7 @@ class KubeApi:
             ) from error
         if response.status_code >= 400:
             raise status_error(response.status_code, response.text)
-        answer: Manifest = response.json() if response.content else {}
-        return answer
+        return _decoded(response)
 
     async def get(self, kind: Kind, name: str, namespace: str | None = None) -> Manifest | None:
         """The object, or None when there is none."""
@@ -307,7 +319,10 @@ class KubeApi:
                 async for line in response.aiter_lines():
                     if not line:
                         continue
-                    event = json.loads(line)
+                    try:
+                        event = json.loads(line)
+                    except ValueError:
+                        return  # the connection was cut in the middle of a line
                     if event["type"] == "ERROR":
                         return
                     if event["type"] != "BOOKMARK":
@@ -317,10 +332,20 @@ class KubeApi:
             return
 
 
+def _decoded(response: httpx2.Response) -> Manifest:
+    try:
+        answer = response.json() if response.content else {}
+        if isinstance(answer, dict):
+            return answer
+    except ValueError:
+        pass
+    raise ClusterError(f"{response.url} is no API server: it answers {response.text[:100]!r}")
+
+
 def status_error(code: int, text: str) -> ApiStatusError:
     """The error that an answer of the API server means, whether or not its body is a Status object."""
     try:
         status = json.loads(text)
         return ApiStatusError(code, str(status.get("reason", "")), str(status.get("message", text)))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return ApiStatusError(code, "", text[:300])

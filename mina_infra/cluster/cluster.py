@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,17 +12,25 @@ from typing import Any, Protocol, TypeVar
 
 import httpx2
 
+from mina_infra.cluster import posts
 from mina_infra.cluster.api import CLAIM, DEPLOYMENT, EVENT, NAMESPACE, POD, KubeApi
 from mina_infra.cluster.exec import ExecResult, exec_in_pod
 from mina_infra.cluster.logs import LogRange, follow_log, read_log
 from mina_infra.cluster.objects import Claim, Deployment, Event, Pod, claim_of, deployment_of, event_of, pod_of
 from mina_infra.cluster.portforward import post_json
+from mina_infra.cluster.replies import ForwardFailedError
 from mina_infra.cluster.retry import DroppedError, with_retries
+from mina_infra.cluster.roads import Door, Road, Roads, usual_roads
 
 R = TypeVar("R")
 
 # The API server does not throttle these, so this is the only protection (docs/facts.md: kubernetes/long-running).
 STREAMS = 32
+
+DAEMON = "mina"
+"""The daemon's container; other names are of deployments that are not ours."""
+
+GRAPHQL = "/graphql"
 
 
 class Cluster(Protocol):
@@ -50,10 +59,30 @@ class Cluster(Protocol):
     async def events(self) -> list[Event]:
         """The events that the API server still has, about one hour of them."""
 
+    @property
+    def road(self) -> Road | None:
+        """The road by which daemons are asked; None while none has proved itself."""
+
+    @property
+    def road_notes(self) -> tuple[str, ...]:
+        """Why roads were passed over that would have been preferred."""
+
+    async def find_road(self, doors: Sequence[Door]) -> None:
+        """Choose a road by trying these daemons. Cheap while the road of last time works. Never raises ClusterError."""
+
     async def graphql(
-        self, pod: str, query: str, variables: Mapping[str, Any] | None = None, *, port: int = 3085
+        self,
+        pod: str,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        port: int = 3085,
+        limited: int | None = None,
     ) -> bytes:
-        """The body of a daemon's answer, unread: it may hold errors, or be no JSON at all."""
+        """The body of a daemon's answer, unread: it may hold errors, or be no JSON at all; 8 MiB at most.
+
+        `limited` is the daemon's limited port. Who names it must be content with that schema where `road.limited`.
+        """
 
     async def read_log(self, pod: str, container: str, part: LogRange = ...) -> bytes:
         """A part of a container's log."""
@@ -74,10 +103,13 @@ class Cluster(Protocol):
 class KubeCluster:
     """A Cluster behind an API server. `api` stays the caller's to open and close."""
 
-    def __init__(self, api: KubeApi, namespace: str) -> None:
+    def __init__(self, api: KubeApi, namespace: str, roads: Sequence[Road] | None = None) -> None:
+        """`roads` in the order of preference; None for what suits the place where we run."""
         self._api = api
         self._namespace = namespace
         self._streams = asyncio.Semaphore(STREAMS)
+        self._roads = Roads(roads or usual_roads(os.environ), self._post)
+        self._addresses: dict[str, str] = {}
 
     @property
     def server(self) -> str:
@@ -93,7 +125,9 @@ class KubeCluster:
         return labels
 
     async def pods(self) -> list[Pod]:
-        return [pod_of(item) for item in await with_retries(lambda: self._api.objects(POD, self._namespace))]
+        found = [pod_of(item) for item in await with_retries(lambda: self._api.objects(POD, self._namespace))]
+        self._addresses = {pod.name: pod.address for pod in found if pod.address}
+        return found
 
     async def deployments(self) -> list[Deployment]:
         items = await with_retries(lambda: self._api.objects(DEPLOYMENT, self._namespace))
@@ -105,11 +139,48 @@ class KubeCluster:
     async def events(self) -> list[Event]:
         return [event_of(item) for item in await with_retries(lambda: self._api.objects(EVENT, self._namespace))]
 
+    @property
+    def road(self) -> Road | None:
+        return self._roads.chosen
+
+    @property
+    def road_notes(self) -> tuple[str, ...]:
+        return self._roads.notes
+
+    async def find_road(self, doors: Sequence[Door]) -> None:
+        await self._roads.find(doors)
+
     async def graphql(
-        self, pod: str, query: str, variables: Mapping[str, Any] | None = None, *, port: int = 3085
+        self,
+        pod: str,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        port: int = 3085,
+        limited: int | None = None,
     ) -> bytes:
         body = json.dumps({"query": query, "variables": dict(variables or {})}).encode()
-        return await self._stream(lambda: post_json(self._api, self._namespace, pod, port, "/graphql", body))
+        return await self._stream(lambda: self._roads.ask(Door(pod, port, limited), body))
+
+    async def _post(self, road: Road, door: Door, body: bytes) -> bytes:
+        port = door.port(road)
+        if road is Road.DIRECT:
+            return await posts.direct(self._api.plain, await self._address(door.pod), port, GRAPHQL, body)
+        if road is Road.PROXY:
+            return await posts.proxy(self._api, self._namespace, door.pod, port, GRAPHQL, body)
+        if road is Road.EXEC:
+            return await posts.inside(self._api, self._namespace, door.pod, DAEMON, port, GRAPHQL, body)
+        return await post_json(self._api, self._namespace, door.pod, port, GRAPHQL, body)
+
+    async def _address(self, pod: str) -> str:
+        """The pod's address, from the last list of pods if it was in there."""
+        if pod not in self._addresses:
+            found = await self._api.get(POD, pod, self._namespace)
+            address = pod_of(found).address if found else ""
+            if not address:
+                raise ForwardFailedError(f"{pod} has no address")
+            self._addresses[pod] = address
+        return self._addresses[pod]
 
     async def read_log(self, pod: str, container: str, part: LogRange = LogRange()) -> bytes:  # noqa: B008 (frozen)
         return await self._stream(lambda: read_log(self._api, self._namespace, pod, container, part))

@@ -11,6 +11,7 @@ from typing import Any
 
 from mina_infra.cluster.api import POD, KubeApi
 from mina_infra.cluster.fanout import NoAnswerError
+from mina_infra.cluster.replies import Bounded
 from mina_infra.cluster.retry import DroppedError
 from mina_infra.cluster.socket import Frames, with_frames
 from mina_infra.errors import ClusterError
@@ -40,8 +41,9 @@ async def exec_in_pod(
 ) -> ExecResult:
     """Run `argv` without standard input and wait for its end, at most `timeout` seconds.
 
-    Raises ApiStatusError (no such pod, forbidden), ExecFailedError, NoAnswerError, DroppedError. A stream that ends
-    without a status says nothing about the command, so it is DroppedError and never an exit code.
+    Raises ApiStatusError (no such pod, forbidden), ExecFailedError, NoAnswerError, DroppedError, and BadReplyError for
+    more than 8 MiB of output. A stream that ends without a status says nothing about the command, so it is DroppedError
+    and never an exit code.
     """
     params = [("container", container), ("stdout", "true"), ("stderr", "true"), ("stdin", "false"), ("tty", "false")]
     params += [("command", word) for word in argv]
@@ -54,13 +56,13 @@ async def exec_in_pod(
 
 async def _collect(frames: Frames) -> ExecResult:
     # Bytes are decoded by nobody here: a character may be split over two frames.
-    output = {STDOUT: bytearray(), STDERR: bytearray()}
+    output = {STDOUT: Bounded(), STDERR: Bounded()}
     while (frame := await frames.receive()) is not None:
         channel, data = frame
         if channel in output:
-            output[channel] += data
+            output[channel].add(data)
         elif channel == STATUS:
-            return ExecResult(bytes(output[STDOUT]), bytes(output[STDERR]), exit_code(data))
+            return ExecResult(output[STDOUT].body, output[STDERR].body, exit_code(data))
     raise DroppedError("the stream ended without the command's status")
 
 

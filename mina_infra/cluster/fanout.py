@@ -17,25 +17,39 @@ class NoAnswerError(ClusterError):
 
 
 async def gather_bounded(
-    items: Iterable[T], ask: Callable[[T], Awaitable[R]], *, limit: int, per_item_timeout: float
+    items: Iterable[T],
+    ask: Callable[[T], Awaitable[R]],
+    *,
+    limit: int,
+    per_item_timeout: float,
+    total_timeout: float | None = None,
 ) -> list[R | ClusterError]:
-    """Ask for every item, at most `limit` at a time; the answers in the order of the items.
+    """Ask for every item, at most `limit` at a time, in their order; the answers in the order of the items.
+
+    What has not answered within `total_timeout` seconds of the whole is a NoAnswerError as well.
 
     An item that fails gives its ClusterError as a value, one that takes longer than `per_item_timeout` seconds a
     NoAnswerError: a TaskGroup would cancel the siblings of the first failure. Any other exception is a defect of ours
     and propagates.
     """
     slots = asyncio.Semaphore(limit)
+    end = None if total_timeout is None else asyncio.get_running_loop().time() + total_timeout
+
+    async def alone(item: T) -> R | ClusterError:
+        try:
+            async with asyncio.timeout(per_item_timeout):
+                return await ask(item)
+        except TimeoutError:
+            return NoAnswerError(f"no answer within {per_item_timeout:g} s")
+        except ClusterError as error:
+            return error
 
     async def one(item: T) -> R | ClusterError:
-        async with slots:
-            try:
-                async with asyncio.timeout(per_item_timeout):
-                    return await ask(item)
-            except TimeoutError:
-                return NoAnswerError(f"no answer within {per_item_timeout:g} s")
-            except ClusterError as error:
-                return error
+        try:
+            async with asyncio.timeout_at(end), slots:
+                return await alone(item)
+        except TimeoutError:
+            return NoAnswerError(f"no answer within the {total_timeout:g} s of the whole sweep")
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(item)) for item in items]

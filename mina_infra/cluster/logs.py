@@ -11,6 +11,12 @@ import httpx2
 from mina_infra.cluster.api import POD, KubeApi, status_error
 from mina_infra.cluster.retry import DroppedError
 
+MAX_LOG = 16 << 20
+"""Bytes that are read of a log at once; what lies beyond is cut off, as with `limit_bytes`."""
+
+MAX_LINE = 1 << 20
+"""Bytes of one followed line; a longer one arrives in pieces."""
+
 
 @dataclass(frozen=True)
 class LogRange:
@@ -35,15 +41,26 @@ class LogRange:
 
 
 async def read_log(api: KubeApi, namespace: str, pod: str, container: str, part: LogRange) -> bytes:
-    """That part of the log. Raises ApiStatusError (no such container, no previous one) or DroppedError."""
+    """That part of the log, 16 MiB of it at most.
+
+    Raises ApiStatusError (no such container, no previous one) or DroppedError.
+    """
     params = {"container": container, **part.params()}
+    most = min(part.limit_bytes or MAX_LOG, MAX_LOG)
+    parts: list[bytes] = []
+    size = 0
     try:
-        response = await api.http.get(POD.path(namespace, pod, "log"), params=params, timeout=60.0)
+        async with api.http.stream("GET", POD.path(namespace, pod, "log"), params=params, timeout=60.0) as response:
+            if response.status_code >= 400:
+                raise status_error(response.status_code, await _text(response))
+            async for chunk in response.aiter_bytes():
+                parts.append(chunk)
+                size += len(chunk)
+                if size >= most:
+                    break
     except httpx2.HTTPError as error:
         raise DroppedError(f"reading the log of {pod}: {type(error).__name__} {error}".rstrip()) from error
-    if response.status_code >= 400:
-        raise status_error(response.status_code, response.text)
-    return response.content
+    return b"".join(parts)[:most]
 
 
 async def follow_log(api: KubeApi, namespace: str, pod: str, container: str, part: LogRange) -> AsyncIterator[bytes]:
@@ -54,13 +71,21 @@ async def follow_log(api: KubeApi, namespace: str, pod: str, container: str, par
     try:
         async with api.http.stream("GET", POD.path(namespace, pod, "log"), params=params, timeout=timeout) as response:
             if response.status_code >= 400:
-                await response.aread()
-                raise status_error(response.status_code, response.text)
+                raise status_error(response.status_code, await _text(response))
             async for chunk in response.aiter_bytes():
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
                     yield line
+                if len(rest) > MAX_LINE:
+                    yield rest
+                    rest = b""
     except httpx2.HTTPError as error:
         raise DroppedError(f"following the log of {pod}: {type(error).__name__} {error}".rstrip()) from error
     if rest:
         yield rest
+
+
+async def _text(response: httpx2.Response) -> str:
+    """The words of a refusal."""
+    await response.aread()
+    return response.text

@@ -55,6 +55,7 @@ class Pod:
     deleted: datetime | None = None  # when its containers must have ended: the request plus the grace period
     grace_s: float = 0.0
     programs: Mapping[str, Program] = field(default_factory=dict)  # by the container's name
+    address: str = ""  # empty until it has one
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ def pod_of(manifest: Manifest) -> Pod:
         deleted=time_of(meta["deletionTimestamp"]) if "deletionTimestamp" in meta else None,
         grace_s=float(meta.get("deletionGracePeriodSeconds") or 0),
         programs={each["name"]: _program(each) for each in manifest.get("spec", {}).get("containers") or []},
+        address=status.get("podIP") or "",
     )
 
 

@@ -7,38 +7,25 @@ kwok's pods have (nothing answers at their addresses).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import h11
 
 from mina_infra.cluster.api import POD, KubeApi
+from mina_infra.cluster.replies import (
+    MAX_BODY,
+    BadReplyError,
+    Bounded,
+    ForwardFailedError,
+    HttpReply,
+    PortRefusedError,
+    body_of,
+)
 from mina_infra.cluster.retry import DroppedError
 from mina_infra.cluster.socket import Frames, with_frames
 from mina_infra.errors import ClusterError
 
 PROTOCOL = "v4.channel.k8s.io"
 DATA, ERROR = 0, 1
-MAX_BODY = 16 << 20
-
-
-class PortRefusedError(ClusterError):
-    """The pod exists, but nothing listens at its port."""
-
-
-class ForwardFailedError(ClusterError):
-    """The node's agent could not forward the port for a reason of its own; nothing is known about the pod."""
-
-
-class BadReplyError(ClusterError):
-    """What came back is not the answer that was asked for: broken HTTP, an error status, or too much of it."""
-
-
-@dataclass(frozen=True)
-class HttpReply:
-    """The status code and the whole body of one answer."""
-
-    status: int
-    body: bytes
 
 
 async def http_over_portforward(
@@ -85,8 +72,7 @@ async def _exchange(frames: Frames, request: h11.Request, body: bytes, max_body:
 
 async def _read_reply(connection: h11.Connection, stream: _ForwardedStream, max_body: int) -> HttpReply:
     status = 0
-    parts: list[bytes] = []
-    size = 0
+    body = Bounded(max_body)
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:
@@ -94,12 +80,9 @@ async def _read_reply(connection: h11.Connection, stream: _ForwardedStream, max_
         elif isinstance(event, h11.Response):
             status = event.status_code
         elif isinstance(event, h11.Data):
-            parts.append(bytes(event.data))
-            size += len(event.data)
-            if size > max_body:
-                raise BadReplyError(f"the reply is larger than {max_body} bytes")
+            body.add(bytes(event.data))
         elif isinstance(event, h11.EndOfMessage):
-            return HttpReply(status, b"".join(parts))
+            return HttpReply(status, body.body)
         elif isinstance(event, h11.ConnectionClosed):
             raise DroppedError("the pod closed the connection without an answer")
 
@@ -143,6 +126,4 @@ async def post_json(api: KubeApi, namespace: str, pod: str, port: int, target: s
         api, namespace, pod, port,
         method="POST", target=target, headers={"Content-Type": "application/json"}, body=body,
     )  # fmt: skip
-    if not 200 <= reply.status < 300:
-        raise BadReplyError(f"HTTP {reply.status}: {reply.body[:200].decode(errors='replace')}")
-    return reply.body
+    return body_of(reply)

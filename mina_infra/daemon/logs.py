@@ -82,7 +82,7 @@ def parse_line(line: str | bytes) -> LogLine:
     try:
         wire = _DECODER.decode(raw)
         moment = parse_timestamp(wire.timestamp) if wire.timestamp else None
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return LogLine(message=raw.decode("utf-8", "replace").rstrip("\r\n"), structured=False)
     return LogLine(
         message=wire.message,

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any
+from itertools import pairwise
+from typing import Annotated, Any
 
 import msgspec
 
@@ -36,6 +37,12 @@ class SyncStatus(StrEnum):
     BOOTSTRAP = "BOOTSTRAP"
     SYNCED = "SYNCED"
     CATCHUP = "CATCHUP"
+
+
+Natural = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""A count, a height, a slot or a time in ms: what lies outside is nonsense, however well it is written."""
+
+Hash = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
 class _Reply(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -63,22 +70,22 @@ class AddrsAndPorts(_Reply, frozen=True):
 class ConsensusTime(_Reply, frozen=True):
     """A slot; times in ms since 1970. `global_slot` counts from the current genesis (the last hard fork)."""
 
-    epoch: int
-    slot: int
-    global_slot: int
-    start_time: int
-    end_time: int
+    epoch: Natural
+    slot: Natural
+    global_slot: Natural
+    start_time: Natural
+    end_time: Natural
 
 
 class ConsensusConfiguration(_Reply, frozen=True):
     """Constants of the chain; durations in ms. The share of active slots f is not told by a daemon."""
 
-    delta: int
-    k: int
-    slots_per_epoch: int
-    slot_duration: int
-    epoch_duration: int
-    acceptable_network_delay: int
+    delta: Natural
+    k: Natural
+    slots_per_epoch: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+    slot_duration: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+    epoch_duration: Natural
+    acceptable_network_delay: Natural
     genesis_state_timestamp: str
 
     @property
@@ -116,18 +123,18 @@ class DaemonStatus(_Reply, frozen=True):
     sync_status: SyncStatus
     chain_id: str
     commit_id: str
-    uptime_secs: int
-    highest_block_length_received: int
-    highest_unvalidated_block_length_received: int
+    uptime_secs: Natural
+    highest_block_length_received: Natural
+    highest_unvalidated_block_length_received: Natural
     peers: tuple[Peer, ...]
     addrs_and_ports: AddrsAndPorts
     consensus_time_now: ConsensusTime
     consensus_configuration: ConsensusConfiguration
     conf_dir: str = ""
-    state_hash: str | None = None
-    blockchain_length: int | None = None
-    num_accounts: int | None = None
-    global_slot_since_genesis_best_tip: int | None = None
+    state_hash: Hash | None = None
+    blockchain_length: Natural | None = None
+    num_accounts: Natural | None = None
+    global_slot_since_genesis_best_tip: Natural | None = None
     catchup_status: tuple[str, ...] | None = None
     block_production_keys: tuple[str, ...] = ()
     snark_worker: str | None = None
@@ -179,7 +186,7 @@ class Version(_Reply, frozen=True):
 
 @cache
 def query(name: str) -> str:
-    """The text of `queries/NAME.graphql`: status, best_chain or version."""
+    """The text of `queries/NAME.graphql`: status, best_chain, block or version."""
     return files("mina_infra.daemon").joinpath("queries", f"{name}.graphql").read_text(encoding="utf-8")
 
 
@@ -221,7 +228,27 @@ def _best_chain(reply: bytes) -> BestChain | None:
             return None
         raise
     assert isinstance(data, _BestChainData)
-    return None if data.best_chain is None else tuple(_flat(block) for block in data.best_chain)
+    return None if data.best_chain is None else _linked(tuple(_flat(block) for block in data.best_chain))
+
+
+def _linked(chain: BestChain) -> BestChain:
+    """The same chain. Raises GraphQLError unless each block is the next one's parent, one lower, in an earlier slot."""
+    for older, block in pairwise(chain):
+        if block.parent_hash != older.state_hash or block.height != older.height + 1 or block.slot <= older.slot:
+            raise GraphQLError((f"its best chain breaks off at {block.state_hash}, height {block.height}",))
+    return chain
+
+
+def decode_block(reply: bytes) -> Block | None:
+    """The reply to the block query; None for a block that the daemon does not have (any more)."""
+    try:
+        data = _data(reply, _BLOCK)
+    except GraphQLError as error:
+        if all("Could not find block" in text for text in error.messages):
+            return None
+        raise
+    assert isinstance(data, _BlockData)
+    return _flat(data.block)
 
 
 # Nodes at one tip say the same, byte for byte: of 1,000 replies a handful is decoded, and their blocks are held once.
@@ -243,37 +270,41 @@ class _Account(_Reply, frozen=True):
 
 
 class _Transactions(_Reply, frozen=True):
-    coinbase: int = 0
+    coinbase: Natural = 0
 
 
 class _BlockchainState(_Reply, frozen=True):
-    date: int
+    date: Natural
 
 
 class _ConsensusState(_Reply, frozen=True):
-    block_height: int
-    slot_since_genesis: int
-    slot: int
-    epoch: int
+    block_height: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+    slot_since_genesis: Natural
+    slot: Natural
+    epoch: Natural
 
 
 class _ProtocolState(_Reply, frozen=True):
-    previous_state_hash: str
+    previous_state_hash: Hash
     blockchain_state: _BlockchainState
     consensus_state: _ConsensusState
 
 
 class _WireBlock(_Reply, frozen=True):
-    state_hash: str
+    state_hash: Hash
     creator_account: _Account
     protocol_state: _ProtocolState
-    command_transaction_count: int
+    command_transaction_count: Natural
     snark_jobs: tuple[Any, ...]
     transactions: _Transactions
 
 
 class _BestChainData(_Reply, frozen=True):
     best_chain: tuple[_WireBlock, ...] | None
+
+
+class _BlockData(_Reply, frozen=True):
+    block: _WireBlock
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -288,6 +319,7 @@ class _Envelope(msgspec.Struct, frozen=True):
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _STATUS = msgspec.json.Decoder(_StatusData, strict=False)
 _BEST_CHAIN = msgspec.json.Decoder(_BestChainData, strict=False)
+_BLOCK = msgspec.json.Decoder(_BlockData, strict=False)
 _VERSION = msgspec.json.Decoder(Version, strict=False)
 
 
@@ -297,7 +329,7 @@ def _data(reply: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
         if envelope.errors:
             raise GraphQLError(tuple(error.message for error in envelope.errors))
         return decoder.decode(envelope.data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         start = reply[:120].decode("utf-8", "replace")
         raise GraphQLError((f"no reply of a Mina daemon ({error}): {start}",)) from error
 

@@ -16,7 +16,12 @@ from mina_infra.errors import MinaInfraError
 
 NOT_CONNECTED = "Unable to connect to Mina Daemon"
 
-_UPTIME = re.compile(r"(\d+)([dhms])")
+_UPTIME = re.compile(r"([0-9]{1,15})([dhms])")
+_SAME = (
+    "blockchain_length", "highest_block_length_received", "highest_unvalidated_block_length_received", "state_hash",
+    "chain_id", "commit_id", "uptime_secs", "conf_dir",
+)  # fmt: skip
+"""What JSON calls as we do."""
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
@@ -53,21 +58,15 @@ def _from_json(text: str) -> CliStatus:
     try:
         value: dict[str, Any] = msgspec.json.decode(text)
         peer = (value.get("addrs_and_ports") or {}).get("peer") or {}
-        return CliStatus(
-            sync_status=_sync_status(value["sync_status"]),
-            blockchain_length=value.get("blockchain_length"),
-            highest_block_length_received=value.get("highest_block_length_received"),
-            highest_unvalidated_block_length_received=value.get("highest_unvalidated_block_length_received"),
-            state_hash=value.get("state_hash"),
-            chain_id=value.get("chain_id"),
-            commit_id=value.get("commit_id"),
-            uptime_secs=value.get("uptime_secs"),
-            peers=None if value.get("peers") is None else len(value["peers"]),
-            peer_id=peer.get("peer_id"),
-            block_producers=len(value.get("block_production_keys") or ()),
-            conf_dir=value.get("conf_dir"),
-        )
-    except (msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
+        same = {name: value.get(name) for name in _SAME}
+        counted = {
+            "sync_status": _sync_status(value["sync_status"]),
+            "peers": None if value.get("peers") is None else len(value["peers"]),
+            "peer_id": peer.get("peer_id"),
+            "block_producers": len(value.get("block_production_keys") or ()),
+        }
+        return msgspec.convert({**same, **counted}, CliStatus)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StatusTextError(f"not the JSON of a Mina status ({error}): {text[:120]}") from error
 
 
@@ -106,7 +105,7 @@ def _sync_status(text: str) -> SyncStatus:
 
 def _number(text: str | None) -> int | None:
     """The leading number: block producers print `1 (B62q...)`, peers print a count."""
-    found = re.match(r"\d+", text or "")
+    found = re.match(r"[0-9]{1,15}", text or "")
     return int(found.group()) if found else None
 
 

@@ -86,7 +86,8 @@ async def gather(
     crashes: Crashes | Unseen = Unseen("the pods could not be listed")
     history: Chain | None = None
     if not isinstance(pods, Unseen):
-        asked = await survey(cluster, outputs, pods, clock, first_blocks=blocks)
+        last = before.survey if before and isinstance(before.survey, Survey) else None
+        asked = await survey(cluster, outputs, pods, clock, first_blocks=blocks, before=last)
         commits = {name: answer.status.commit_id for name, answer in asked.answers.items()}
         context = Context(disruptions, commits, clock.now() - criteria.crash_window_s)
         earlier = before.crashes if before and isinstance(before.crashes, Crashes) else None

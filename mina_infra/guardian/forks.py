@@ -73,8 +73,13 @@ class BlockTree:
         block: Block | None = tip
         while block is not None and block.height > to_height:
             path.append(block)
-            block = self._blocks.get(block.parent_hash)
+            block = self._parent(block)
         return path
+
+    def _parent(self, block: Block) -> Block | None:
+        """None as well for a parent that is not one lower: somebody lies, and a circle of lies would never end."""
+        parent = self._blocks.get(block.parent_hash)
+        return parent if parent is not None and parent.height == block.height - 1 else None
 
     def relate(self, chain: Chain, reference: Chain) -> Relation:
         """Walk both tips down, level by level, to the first hash that both have.
@@ -99,9 +104,9 @@ class _Walk:
         self.height, self.hash = tip.height, tip.state_hash
 
     def step(self) -> bool:
-        """To the parent. False when the block is not known, so its parent is not either."""
+        """To the parent. False when the block is not known at this height, so its parent is not either."""
         block = self._tree.block(self.hash)
-        if block is None:
+        if block is None or block.height != self.height:
             return False
         self.height, self.hash = self.height - 1, block.parent_hash
         return True
@@ -118,7 +123,9 @@ def _without_ancestor(chain: Chain, reference: Chain) -> Standing:
     higher = chain if chain.oldest.height >= reference.oldest.height else reference
     if not higher.to_root:
         return Standing.UNDECIDED
-    return Standing.SPLIT if overlap else Standing.BEHIND_BEYOND_FRONTIER
+    # Nobody is behind who begins above the network's tip: that is a chain of its own, however it came about.
+    beyond = chain.oldest.height > reference.tip.height
+    return Standing.SPLIT if overlap or beyond else Standing.BEHIND_BEYOND_FRONTIER
 
 
 def reference_of(chains: Mapping[str, Chain]) -> str | None:

@@ -5,7 +5,8 @@ Which nodes are asked comes from the outputs document alone; a node that does no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -15,25 +16,35 @@ from mina_infra.cluster.api import ApiStatusError
 from mina_infra.cluster.cluster import Cluster
 from mina_infra.cluster.fanout import NoAnswerError, gather_bounded
 from mina_infra.cluster.objects import Pod
-from mina_infra.cluster.portforward import BadReplyError, PortRefusedError
+from mina_infra.cluster.replies import BadReplyError, PortRefusedError
+from mina_infra.cluster.roads import Door
 from mina_infra.daemon.replies import (
     BestChain,
+    Block,
     DaemonStatus,
     GraphQLError,
     SyncStatus,
     decode_best_chain,
+    decode_block,
     decode_status,
     query,
 )
 from mina_infra.errors import ClusterError
 from mina_infra.guardian.clock import Clock
 from mina_infra.guardian.forks import BlockTree, Chain, Relation, Standing, reference_of
+from mina_infra.guardian.walking import Walker
 from mina_infra.outputs import NodeOutput, OutputsDocument
 
 # 16 to 32 streams at a time: each opens a tunnel on a managed control plane (docs/facts.md: kubernetes/tunnels).
 CONCURRENCY = 32
 # A daemon answers in milliseconds; one that needs longer than this is not to be waited for in a sweep.
 ANSWER_SECONDS = 6.0
+# Daemons that were not reached within this are silent, however many there are: 1,000 of which 100 never answer need 19.
+SWEEP_SECONDS = 25.0
+# Clocks of honest producers differ by less than this.
+FUTURE_SLOTS = 2
+# Daemons that are tried for a road before a sweep.
+TRIED_FOR_A_ROAD = 3
 # 16 blocks are about 9 kB a node and hold the common ancestor of every node that is in order.
 FIRST_BLOCKS = 16
 
@@ -88,6 +99,7 @@ class Survey:
     expected: tuple[str, ...]
     answers: Mapping[str, Answer]
     silences: Mapping[str, Silence]
+    notes: tuple[str, ...] = ()  # about the roads
 
     @property
     def silent(self) -> tuple[str, ...]:
@@ -102,10 +114,24 @@ class Survey:
         return BlockTree(self.chains.values())
 
     @cached_property
+    def chain_id(self) -> str | None:
+        """What most daemons say that they run; who says otherwise is a stranger."""
+        ids = Counter(answer.status.chain_id for answer in self.answers.values())
+        return min(ids, key=lambda chain_id: (-ids[chain_id], chain_id), default=None)
+
+    @cached_property
     def reference(self) -> str | None:
-        """The node whose chain is the network's; None while nobody is synced."""
-        synced = {node: chain for node, chain in self.chains.items() if self.answers[node].synced}
+        """The node whose chain is the network's; None while nobody is synced.
+
+        Never a stranger's, however high it is, nor one whose tip lies in the future: no honest block does.
+        """
+        synced = {node: chain for node, chain in self.chains.items() if self._may_lead(self.answers[node], chain)}
         return reference_of(synced)
+
+    def _may_lead(self, answer: Answer, chain: Chain) -> bool:
+        slot_ms = answer.status.consensus_configuration.slot_duration
+        timely = chain.tip.date_ms <= self.now_ms + FUTURE_SLOTS * slot_ms
+        return answer.synced and answer.status.chain_id == self.chain_id and timely
 
     @property
     def reference_chain(self) -> Chain | None:
@@ -130,16 +156,43 @@ class Survey:
 
 
 async def survey(
-    cluster: Cluster, outputs: OutputsDocument, pods: Sequence[Pod], clock: Clock, *, first_blocks: int = FIRST_BLOCKS
+    cluster: Cluster,
+    outputs: OutputsDocument,
+    pods: Sequence[Pod],
+    clock: Clock,
+    *,
+    first_blocks: int = FIRST_BLOCKS,
+    before: Survey | None = None,
 ) -> Survey:
-    """Ask every expected daemon; read more of those chains that do not meet the reference's newest blocks."""
+    """Ask every expected daemon; read more of those chains that do not meet the reference's newest blocks.
+
+    Who was silent in the sweep `before` is asked last, so that the others do not wait for it; blocks that it read are
+    not read again.
+    """
+    silent = frozenset(before.silences) if before else frozenset()
+    walker = Walker(block for chain in (before.chains.values() if before else ()) for block in chain.blocks)
     daemons = outputs.daemons()
     by_node = newest_pods(pods)
     started = clock.now()
-    asker = _Asker(cluster, by_node, clock, outputs.chain.k + 1)
-    answers, silences = await asker.ask_all(daemons, first_blocks)
-    seen = Survey(started, clock.now(), tuple(node.name for node in daemons), answers, silences)
+    in_turn = sorted(daemons, key=lambda node: node.name in silent)
+    await cluster.find_road(_doors(in_turn, by_node))
+    asker = _Asker(cluster, by_node, clock, outputs.chain.k + 1, walker)
+    answers, silences = await asker.ask_all(in_turn, first_blocks)
+    seen = Survey(
+        started, clock.now(), tuple(node.name for node in daemons), answers, silences, tuple(cluster.road_notes)
+    )
     return await _deepen(seen, asker, {node.name: node for node in daemons}, first_blocks)
+
+
+def _doors(daemons: Sequence[NodeOutput], pods: Mapping[str, Pod]) -> list[Door]:
+    """Some daemons that a road may be tried with, those first whose containers are ready."""
+    there = [(node, pods[node.name]) for node in daemons if node.name in pods]
+    running = [(node, pod) for node, pod in there if pod.phase == "Running" and not pod.deleting]
+    running.sort(key=lambda each: not each[1].ready)
+    return [
+        Door(pod.name, node.ports["graphql"], node.ports.get("limited-graphql"))
+        for node, pod in running[:TRIED_FOR_A_ROAD]
+    ]
 
 
 def newest_pods(pods: Sequence[Pod]) -> dict[str, Pod]:
@@ -156,10 +209,15 @@ class _Asker:
     pods: Mapping[str, Pod]
     clock: Clock
     whole_frontier: int
+    walker: Walker
 
     async def ask_all(self, daemons: Sequence[NodeOutput], blocks: int) -> tuple[dict[str, Answer], dict[str, Silence]]:
         results = await gather_bounded(
-            daemons, lambda node: self._ask(node, blocks), limit=CONCURRENCY, per_item_timeout=ANSWER_SECONDS
+            daemons,
+            lambda node: self._ask(node, blocks),
+            limit=CONCURRENCY,
+            per_item_timeout=ANSWER_SECONDS,
+            total_timeout=SWEEP_SECONDS,
         )
         answers: dict[str, Answer] = {}
         silences: dict[str, Silence] = {}
@@ -177,28 +235,42 @@ class _Asker:
         if pod is None or pod.phase != "Running" or pod.deleting:
             state = "none" if pod is None else "being deleted" if pod.deleting else pod.phase
             return Silence(node.name, Cause.NO_POD, f"pod: {state}")
-        port = node.ports["graphql"]
         started = self.clock.now()
         try:
-            status = decode_status(await self.cluster.graphql(pod.name, query("status"), port=port))
-            blocks_wire = await self.cluster.graphql(pod.name, query("best_chain"), {"maxLength": blocks}, port=port)
-            chain = self._chain(decode_best_chain(blocks_wire), blocks)
+            status = decode_status(await self._reply(node, pod.name, "status"))
+            chain = await self._chain(node, pod.name, status, blocks)
         except GraphQLError as error:
             return Silence(node.name, Cause.BAD_REPLY, str(error))
         return Answer(node.name, pod.name, started, self.clock.now(), status, chain)
 
-    def _chain(self, blocks: BestChain | None, asked: int) -> Chain | None:
-        if not blocks:
+    async def _reply(self, node: NodeOutput, pod: str, name: str, **variables: object) -> bytes:
+        limited = node.ports.get("limited-graphql")
+        return await self.cluster.graphql(pod, query(name), variables, port=node.ports["graphql"], limited=limited)
+
+    async def _chain(self, node: NodeOutput, pod: str, status: DaemonStatus, blocks: int) -> Chain | None:
+        """The newest blocks of a node; None while it has none. Raises GraphQLError, ClusterError."""
+        road = self.cluster.road
+        if road is not None and road.limited and "limited-graphql" in node.ports:
+            if status.state_hash is None:
+                return None
+            return await self.walker.chain(self._reader(node, pod), status.state_hash, blocks, self.whole_frontier)
+        found: BestChain | None = decode_best_chain(await self._reply(node, pod, "best_chain", maxLength=blocks))
+        if not found:
             return None
-        return Chain(blocks, to_root=len(blocks) < asked or asked >= self.whole_frontier)
+        if len(found) > blocks:
+            raise GraphQLError((f"asked for {blocks} blocks, it answered with {len(found)}",))
+        return Chain(found, to_root=len(found) < blocks or blocks >= self.whole_frontier)
+
+    def _reader(self, node: NodeOutput, pod: str) -> Callable[[str], Awaitable[Block | None]]:
+        async def read(state_hash: str) -> Block | None:
+            return decode_block(await self._reply(node, pod, "block", stateHash=state_hash))
+
+        return read
 
     async def longer(self, answer: Answer, node: NodeOutput, blocks: int) -> Answer:
         """The same answer with a longer chain. The new chain may be newer than the status by some blocks."""
-        wire = await self.cluster.graphql(
-            answer.pod, query("best_chain"), {"maxLength": blocks}, port=node.ports["graphql"]
-        )
         try:
-            chain = self._chain(decode_best_chain(wire), blocks)
+            chain = await self._chain(node, answer.pod, answer.status, blocks)
         except GraphQLError as error:
             raise BadReplyError(str(error)) from error
         return answer if chain is None else replace(answer, chain=chain)
@@ -222,7 +294,9 @@ async def _deepen(seen: Survey, asker: _Asker, daemons: Mapping[str, NodeOutput]
             per_item_timeout=ANSWER_SECONDS,
         )
         longer = {result.node: result for result in results if isinstance(result, Answer)}
-        seen = Survey(seen.started, asker.clock.now(), seen.expected, {**seen.answers, **longer}, seen.silences)
+        seen = Survey(
+            seen.started, asker.clock.now(), seen.expected, {**seen.answers, **longer}, seen.silences, seen.notes
+        )
     return seen
 
 

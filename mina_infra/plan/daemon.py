@@ -60,7 +60,8 @@ def _arguments(common: Common, node: Node) -> list[str]:
     own = ["daemon", "-config-directory", dialect.config_directory, "-config-file", config.FILE]
     own += ["-client-port", str(ports.CLIENT), "-rest-port", str(ports.GRAPHQL)]
     if dialect.limited_graphql:
-        own += ["-limited-graphql-port", str(ports.LIMITED_GRAPHQL)]
+        # Open to the pod network: it tells and changes nothing. The full port stays on the pod's loopback.
+        own += ["-limited-graphql-port", str(ports.LIMITED_GRAPHQL), "-open-limited-graphql-port"]
     own += ["-external-port", str(node.external_port), "-external-ip", services.public_ip(node) or "$(POD_IP)"]
     own += ["-metrics-port", str(ports.metrics(node.role)), dialect.libp2p_flag, keys.LIBP2P_KEY]
     own += ["-log-json", "-log-level", "Debug", *flags.gossip_logging(dialect)]

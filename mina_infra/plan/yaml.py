@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from mina_infra.plan.objects import PlannedObject
+from mina_infra.plan.objects import Manifest, PlannedObject
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
@@ -27,6 +27,10 @@ _Dumper.add_representer(str, _text)
 
 def to_yaml(objects: Iterable[PlannedObject]) -> str:
     """One document for each object, in the order of their registration."""
-    manifests = [each.manifest for each in objects]
-    text: str = yaml.dump_all(manifests, Dumper=_Dumper, sort_keys=False, explicit_start=True, width=120)
+    return documents(each.manifest for each in objects)
+
+
+def documents(manifests: Iterable[Manifest]) -> str:
+    """One document for each manifest."""
+    text: str = yaml.dump_all(list(manifests), Dumper=_Dumper, sort_keys=False, explicit_start=True, width=120)
     return text

@@ -228,6 +228,10 @@ QUERY = ObjectType(
 )
 
 
+LIMITED = QUERY.only("daemonStatus", "block", "version")
+"""What the limited port serves (mina's mina_graphql.ml, schema_limited)."""
+
+
 def ledger_hash(header: Header) -> str:
     """A ledger hash in the form of Mina's (51 characters, jx...); it follows the block."""
     return "jx" + header.state_hash[3:]
@@ -269,8 +273,11 @@ class Answers:
         self._cached = cached
         self._cache: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
 
-    def reply(self, node: Node, body: bytes) -> bytes:
-        """The reply to one POST body. May raise OSError: what is told must be in the volume first."""
+    def reply(self, node: Node, body: bytes, *, limited: bool = False) -> bytes:
+        """The reply to one POST body, by the limited port's schema or the full one.
+
+        May raise OSError: what is told must be in the volume first.
+        """
         node.flush()
         try:
             request = json.loads(body)
@@ -283,6 +290,8 @@ class Answers:
             return _failed(QueryError("Expected a JSON body with a query"))
         known = node.status not in KNOWS_NOTHING
         key = (node.tip and node.tip.state_hash, node.oldest, known, text, name, variables)
+        if limited:
+            return self._execute(node, operation, LIMITED)
         if _only_best_chain(operation) and key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
@@ -293,9 +302,9 @@ class Answers:
                 self._cache.popitem(last=False)
         return reply
 
-    def _execute(self, node: Node, operation: Operation) -> bytes:
+    def _execute(self, node: Node, operation: Operation, schema: ObjectType = QUERY) -> bytes:
         try:
-            return msgspec.json.encode({"data": project(QUERY, View(self.network, node), operation)})
+            return msgspec.json.encode({"data": project(schema, View(self.network, node), operation)})
         except QueryError as error:
             return _failed(error)
         except RecursionError:

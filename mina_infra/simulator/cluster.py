@@ -23,7 +23,8 @@ from mina_infra.cluster.exec import ExecFailedError, ExecResult
 from mina_infra.cluster.fanout import NoAnswerError
 from mina_infra.cluster.logs import LogRange
 from mina_infra.cluster.objects import Claim, Deployment, Event, Pod
-from mina_infra.cluster.portforward import PortRefusedError
+from mina_infra.cluster.replies import PortRefusedError
+from mina_infra.cluster.roads import Door, Road
 from mina_infra.errors import ClusterError
 from mina_infra.simulator import cli_status, virtual_time
 from mina_infra.simulator.answers import CONFIG_DIR, View
@@ -95,6 +96,12 @@ class SimulatedCluster:
     protected: set[str] = field(default_factory=set)
     """Whose eviction a disruption budget forbids."""
     labels: Mapping[str, str] | None = field(default_factory=lambda: dict(LABELS))
+    road: Road | None = Road.PORT_FORWARD
+    road_notes: tuple[str, ...] = ()
+    doors: list[Door] = field(default_factory=list)
+    """Those that a road was last looked for with."""
+    asked: list[str] = field(default_factory=list)
+    """The pods whose daemons were asked, in order."""
 
     def __post_init__(self) -> None:
         self.clock = SimulatedClock(self.network)
@@ -205,9 +212,19 @@ class SimulatedCluster:
 
     # --- daemons --------------------------------------------------------------------------------------------------
 
+    async def find_road(self, doors: Sequence[Door]) -> None:
+        self.doors = list(doors)
+
     async def graphql(
-        self, pod: str, query: str, variables: Mapping[str, Any] | None = None, *, port: int = 3085
+        self,
+        pod: str,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        port: int = 3085,
+        limited: int | None = None,
     ) -> bytes:
+        self.asked.append(pod)
         name = self._node_of(pod)
         await self._reach(name)
         if name in self.babbling:
@@ -216,7 +233,8 @@ class SimulatedCluster:
         if not network.network.nodes[name].running or name in self.refusing:
             raise PortRefusedError(f"dial tcp 127.0.0.1:{port}: connect: connection refused")
         body = json.dumps({"query": query, "variables": dict(variables or {})}).encode()
-        return network.answers.reply(network.network.nodes[name], body)
+        narrow = limited is not None and self.road is not None and self.road.limited
+        return network.answers.reply(network.network.nodes[name], body, limited=narrow)
 
     async def _reach(self, name: str) -> None:
         """As long as the way and the answer take. Raises ClusterError."""

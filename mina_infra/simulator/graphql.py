@@ -53,6 +53,11 @@ class ObjectType:
     fields: Mapping[str, Callable[..., Any]]
     children: Mapping[str, ObjectType] = field(default_factory=dict)
 
+    def only(self, *names: str) -> ObjectType:
+        """The same type with these fields alone."""
+        children = {name: child for name, child in self.children.items() if name in names}
+        return ObjectType(self.name, {name: self.fields[name] for name in names}, children)
+
 
 def parse(text: str, operation: str | None, variables: Mapping[str, Any]) -> Operation:
     """The operation of a document, with its variables filled in. Raises QueryError."""

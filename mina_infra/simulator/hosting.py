@@ -72,6 +72,7 @@ class Daemon:
         self.log = log
         self.on_failure = on_failure
         self.server = HttpServer(self._answer)
+        self.limited = HttpServer(self._answer_limited)
         self.host: HostedNetwork | None = None
         self.node: Node | None = None
         self.start: Start | None = None
@@ -140,13 +141,24 @@ class Daemon:
             self.on_failure(self, error)
         self.log.flush()
 
+    def close(self) -> None:
+        """Nothing listens any more."""
+        self.server.close()
+        self.limited.close()
+
     def _answer(self, request: Request) -> Response:
+        return self._answered(request, self._route)
+
+    def _answer_limited(self, request: Request) -> Response:
+        return self._answered(request, self._limited_route)
+
+    def _answered(self, request: Request, route: Callable[[Request, HostedNetwork, Node], Response]) -> Response:
         if self.host is None or self.node is None:
             return Response(b"the daemon does not run\n", "text/plain", 503)
         self.host.advance()
         try:
             self.node.flush()
-            return self._route(request, self.host, self.node)
+            return route(request, self.host, self.node)
         except OSError as error:
             self.on_failure(self, error)
             return Response(b"the daemon has crashed\n", "text/plain", 503)
@@ -164,10 +176,15 @@ class Daemon:
             return Response(f"{code}\n{text}".encode(), "text/plain")
         return Response(b"Not found\n", "text/plain", 404)
 
-    def _graphql(self, request: Request, host: HostedNetwork, node: Node) -> Response:
+    def _limited_route(self, request: Request, host: HostedNetwork, node: Node) -> Response:
+        if request.path != "/graphql":
+            return Response(b"Not found\n", "text/plain", 404)
+        return self._graphql(request, host, node, limited=True)
+
+    def _graphql(self, request: Request, host: HostedNetwork, node: Node, *, limited: bool = False) -> Response:
         if request.method == "POST":
-            return Response(host.answers.reply(node, request.body))
+            return Response(host.answers.reply(node, request.body, limited=limited))
         query = parse_qs(request.target.partition("?")[2]).get("query")
         if request.method != "GET" or not query:
             return Response(b"POST a query\n", "text/plain", 405)
-        return Response(host.answers.reply(node, msgspec.json.encode({"query": query[0]})))
+        return Response(host.answers.reply(node, msgspec.json.encode({"query": query[0]}), limited=limited))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,9 +29,14 @@ def metadata(namespace: str, pod: str, uid: str) -> Manifest:
     }
 
 
-def port_forward(meta: Manifest, ports: Iterable[int], target: int) -> Manifest:
-    """Leads some ports of the pod to a loopback port."""
-    return _manifest(PORT_FORWARD, meta, "forwards", {"ports": [*ports], "target": {**_LOOPBACK, "port": target}})
+def port_forward(meta: Manifest, targets: Mapping[int, Iterable[int]]) -> Manifest:
+    """Leads ports of the pod to loopback ports: for each of these the pod's."""
+    return _manifest(
+        PORT_FORWARD,
+        meta,
+        "forwards",
+        *({"ports": [*ports], "target": {"address": "127.0.0.1", "port": target}} for target, ports in targets.items()),
+    )
 
 
 def logs(meta: Manifest, file: Path, containers: list[str], previous: Path | None = None) -> Manifest:
@@ -46,11 +51,8 @@ def execs(meta: Manifest, folder: Path, port: int, containers: list[str]) -> Man
     return _manifest(EXEC, meta, "execs", {"containers": containers, "local": local})
 
 
-_LOOPBACK = {"address": "127.0.0.1"}
-
-
-def _manifest(kind: Kind, meta: Manifest, field: str, entry: Manifest) -> Manifest:
-    return {"apiVersion": API_VERSION, "kind": kind.kind, "metadata": meta, "spec": {field: [entry]}}
+def _manifest(kind: Kind, meta: Manifest, field: str, *entries: Manifest) -> Manifest:
+    return {"apiVersion": API_VERSION, "kind": kind.kind, "metadata": meta, "spec": {field: [*entries]}}
 
 
 class Kwok:

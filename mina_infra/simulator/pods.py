@@ -99,10 +99,14 @@ class DaemonPod:
         )
 
     def ports(self, flags: Flags) -> list[int]:
-        """Container ports behind which the node answers HTTP: GraphQL, limited GraphQL, metrics."""
+        """Container ports behind which the node answers HTTP with all it has: GraphQL, metrics."""
         found = [flags.number("rest-port", 3085)]
-        found += [flags.number(name, 0) for name in ("limited-graphql-port", "metrics-port") if flags.has(name)]
+        found += [flags.number("metrics-port", 0)] if flags.has("metrics-port") else []
         return sorted(set(found) - {0})
+
+    def limited_port(self, flags: Flags) -> int | None:
+        """The port of the limited GraphQL."""
+        return flags.number("limited-graphql-port", 0) or None if flags.has("limited-graphql-port") else None
 
 
 def staking_key(namespace: str, node_name: str) -> str:

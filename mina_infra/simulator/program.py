@@ -1,4 +1,4 @@
-"""The program `mina` that `kubectl exec` into a simulated pod finds: it asks the simulator over loopback.
+"""The programs `mina` and `curl` that `kubectl exec` into a simulated pod finds: they ask the simulator over loopback.
 
 kwok runs it on this machine with the pod's port in its environment. It imports next to nothing, because a start of
 Python costs more than its work; 200 execs at once are ordinary.
@@ -33,12 +33,48 @@ sys.exit(int(code))
 '''
 
 
+_CURL = f'''#!{sys.executable} -IS
+"""curl of the daemon's image, as far as the readiness probe and the guardian use it: one POST to the pod's loopback."""
+import os, socket, sys
+
+words = sys.argv[1:]
+url, body, write_out = words[-1], "", ""
+for flag, value in zip(words, words[1:]):
+    if flag == "-d":
+        body = value
+    if flag == "-w":
+        write_out = value
+path = "/" + url.partition("://")[2].partition("/")[2]
+data = body.encode()
+head = f"POST {{path}} HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n"
+head += f"Content-Length: {{len(data)}}\\r\\n\\r\\n"
+try:
+    with socket.create_connection(("127.0.0.1", int(os.environ["{PORT_VARIABLE}"])), timeout=5) as connection:
+        connection.sendall(head.encode() + data)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+except TimeoutError:
+    sys.exit(28)
+except (OSError, KeyError, ValueError):
+    sys.stderr.write("curl: (7) Failed to connect to 127.0.0.1\\n")
+    sys.exit(7)
+head, _, content = answer.partition(b"\\r\\n\\r\\n")
+sys.stdout.buffer.write(content)
+status = head.split()[1].decode() if head else "000"
+sys.stdout.write(write_out.replace("%{{http_code}}", status))
+'''
+
+
 def install(folder: Path) -> Path:
-    """Write the program into the folder that kwok's PATH has first; its path. Done at each start, in one move."""
+    """Write the programs into the folder that kwok's PATH has first; the path of `mina`. Done at each start."""
     folder.mkdir(parents=True, exist_ok=True)
-    program = folder / "mina"
-    temporary = folder / ".mina.new"
-    temporary.write_text(_TEXT, encoding="utf-8")
+    _put(folder / "curl", _CURL)
+    return _put(folder / "mina", _TEXT)
+
+
+def _put(program: Path, text: str) -> Path:
+    """In one move, because it may be running."""
+    temporary = program.with_name(f".{program.name}.new")
+    temporary.write_text(text, encoding="utf-8")
     temporary.chmod(0o755)
     temporary.replace(program)
     return program

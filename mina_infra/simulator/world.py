@@ -86,7 +86,7 @@ class World:
             task.cancel()
         for daemon in list(self.daemons.values()):
             daemon.leave(clean=True)
-            daemon.server.close()
+            daemon.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -188,7 +188,7 @@ class World:
         if daemon is not None:
             daemon.gone = True
             daemon.leave(clean=True)
-            daemon.server.close()
+            daemon.close()
             daemon.log.delete()
             self.volumes.drop_ephemeral(uid)
             self._drop_empty_networks()
@@ -229,7 +229,7 @@ class World:
             daemon.log.add(wall_clock(), "Mina process exited with status code 1")
             daemon.log.flush()
             await self._connect_kwok(daemon, [3085])
-            daemon.server.close()
+            daemon.close()
 
     async def _until_up(self, daemon: Daemon, flags: Flags) -> None:
         """Try again every second: without a volume the kubelet would wait, with a locked one the container restarts."""
@@ -247,7 +247,7 @@ class World:
                     daemon.write(log_lines.FATAL, {"exn": complained})
                     daemon.log.flush()
             if daemon.node is not None and not connected:
-                await self._connect_kwok(daemon, daemon.pod.ports(flags))
+                await self._connect_kwok(daemon, daemon.pod.ports(flags), daemon.pod.limited_port(flags))
                 connected = True
             if up:
                 return
@@ -320,13 +320,16 @@ class World:
             self.networks[key] = hosted
         return self.networks[key]
 
-    async def _connect_kwok(self, daemon: Daemon, ports: list[int]) -> None:
+    async def _connect_kwok(self, daemon: Daemon, ports: list[int], limited: int | None = None) -> None:
         """Lead port-forward, logs and exec of the pod here; as often as it takes."""
         port = daemon.server.port or await daemon.server.start()
+        targets = {port: ports}
+        if limited is not None:
+            targets[daemon.limited.port or await daemon.limited.start()] = [limited]
         pod = daemon.pod
         meta, names = kwok.metadata(pod.namespace, pod.name, pod.uid), list(pod.containers)
         objects = (
-            (kwok.PORT_FORWARD, kwok.port_forward(meta, ports, port)),
+            (kwok.PORT_FORWARD, kwok.port_forward(meta, targets)),
             (kwok.LOGS, kwok.logs(meta, daemon.log.path, names, daemon.log.previous)),
             (kwok.EXEC, kwok.execs(meta, daemon.log.path.parent, port, names)),
         )
@@ -350,7 +353,7 @@ class World:
     def _end(self, daemon: Daemon) -> None:
         """Like `kill -9`, and then the kubelet's restart."""
         daemon.leave(clean=False)
-        daemon.server.close()
+        daemon.close()
         daemon.directory = None
         if not daemon.gone:
             self._spawn(self._again(daemon))

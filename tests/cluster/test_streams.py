@@ -16,14 +16,8 @@ from mina_infra.cluster.cluster import KubeCluster
 from mina_infra.cluster.exec import ExecFailedError, ExecResult, exec_in_pod, exit_code
 from mina_infra.cluster.fanout import NoAnswerError
 from mina_infra.cluster.logs import LogRange, follow_log, read_log
-from mina_infra.cluster.portforward import (
-    BadReplyError,
-    ForwardFailedError,
-    HttpReply,
-    PortRefusedError,
-    http_over_portforward,
-    post_json,
-)
+from mina_infra.cluster.portforward import http_over_portforward, post_json
+from mina_infra.cluster.replies import BadReplyError, ForwardFailedError, HttpReply, PortRefusedError
 from mina_infra.cluster.retry import DroppedError
 from tests.cluster.api_server import Call, Script, serving
 

@@ -95,8 +95,8 @@ def test_a_silent_node_leaves_the_verdict_open() -> None:
     verdict = here.verify()
     assert verdict.exit_code == 2
     assert failed(verdict) == set()
-    assert unknown(verdict) == {"answers", "sync", "forks"}
-    assert all(verdict.finding(check).silent == ("seed-1",) for check in ("answers", "sync", "forks"))
+    assert unknown(verdict) == {"answers", "sync", "forks", "seeds"}
+    assert all(verdict.finding(check).silent == ("seed-1",) for check in ("answers", "sync", "forks", "seeds"))
 
 
 def test_all_nodes_unreachable_is_never_zero_forks_found() -> None:
@@ -104,7 +104,7 @@ def test_all_nodes_unreachable_is_never_zero_forks_found() -> None:
     here.cluster.road_closed = set(here.network.names)
     verdict = here.verify()
     assert verdict.exit_code == 2
-    assert unknown(verdict) == {"answers", "sync", "forks"} | ABOUT_BLOCKS
+    assert unknown(verdict) == {"answers", "sync", "forks", "seeds"} | ABOUT_BLOCKS
 
 
 def test_all_daemons_dead_behind_running_pods_fails() -> None:
@@ -249,7 +249,7 @@ def test_an_unbound_claim_fails_and_is_named() -> None:
     [
         ("claims", {"claims"}),
         ("deployments", {"inventory"}),
-        ("pods", {"inventory", "pods", "crashes", "answers", "sync", "forks"} | ABOUT_BLOCKS),
+        ("pods", {"inventory", "pods", "crashes", "answers", "sync", "forks", "seeds"} | ABOUT_BLOCKS),
     ],
 )
 def test_what_cannot_be_listed_is_unknown(blind: str, open_checks: set[str]) -> None:

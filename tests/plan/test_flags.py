@@ -40,6 +40,28 @@ def test_the_runbooks_gossip_logs_are_on_for_every_release() -> None:
         assert found[found.index("-log-level") + 1] == "Debug"
 
 
+def test_every_role_with_a_daemon_opens_its_limited_graphql_and_keeps_the_full_one_to_itself() -> None:
+    """The guardian reads the limited port by the pod's address; the full one can send payments."""
+    daemons = [node for node in nodes(plan(zoo())) if node.args[:1] == ["daemon"]]
+    assert {node.role for node in nodes(plan(zoo()))} - {node.role for node in daemons} == {"snark-worker"}
+    for node in daemons:
+        assert node.flag("-limited-graphql-port") == "3095"
+        assert "-open-limited-graphql-port" in node.args
+        assert "-insecure-rest-server" not in node.args
+        assert {"name": "limited-graphql", "containerPort": 3095} in [
+            {key: port[key] for key in ("name", "containerPort")} for port in node.main["ports"]
+        ]
+    assert {each.ports["limited-graphql"] for each in plan(zoo()).outputs.daemons()} == {3095}
+
+
+def test_releases_before_the_limited_port_are_not_given_its_flags() -> None:
+    found = arguments("0.1.9")
+    assert "-limited-graphql-port" not in found
+    assert "-open-limited-graphql-port" not in found
+    old = plan(zoo(daemonVersion="0.1.9")).outputs
+    assert all("limited-graphql" not in each.ports for each in old.daemons())
+
+
 def test_old_releases_keep_their_own_names_everywhere() -> None:
     for node in nodes(plan(zoo(daemonVersion="0.0.17"))):
         if node.role != "snark-worker":

@@ -15,7 +15,8 @@ import yaml
 from mina_infra.cluster.api import CLAIM, DEPLOYMENT, NAMESPACE, POD, ApiStatusError, KubeApi
 from mina_infra.cluster.cluster import KubeCluster
 from mina_infra.cluster.logs import LogRange
-from mina_infra.daemon.replies import decode_version, query
+from mina_infra.cluster.roads import Road
+from mina_infra.daemon.replies import decode_block, decode_status, decode_version, query
 from mina_infra.errors import ClusterError
 from mina_infra.guardian.findings import State
 from mina_infra.guardian.report import text
@@ -165,6 +166,41 @@ def test_the_seam_reaches_a_daemon_by_every_road(deployed: Deployed, healthy: Ve
     assert deployed.ask(lambda cluster: cluster.events())
     drift = deployed.ask(lambda cluster: cluster.server_time()) - datetime.now(UTC)
     assert abs(drift.total_seconds()) < 5
+
+
+def test_the_verdict_is_the_same_by_every_road_that_leads_to_a_simulated_pod(
+    deployed: Deployed, healthy: Verdict
+) -> None:
+    """Nothing answers at the pods' addresses: the proxy is tried once for all nodes, then port-forward is taken."""
+
+    async def by(api: KubeApi, roads: tuple[Road, ...] | None) -> tuple[Verdict, Road | None]:
+        cluster = KubeCluster(api, deployed.outputs.namespace, roads)
+        return await verify(cluster, deployed.outputs, PATIENCE_S), cluster.road
+
+    for roads, taken in (None, Road.PORT_FORWARD), ((Road.EXEC,), Road.EXEC):
+        verdict, road = deployed.with_api(lambda api, roads=roads: by(api, roads))
+        assert verdict.healthy, text(verdict)
+        assert road is taken
+    lost, road = deployed.with_api(lambda api: by_proxy_at_once(api, deployed.outputs))
+    assert (lost.exit_code, road) == (2, None)
+    assert all(row["found"] == "the way to it failed" for row in lost.finding("answers").evidence)
+
+
+async def by_proxy_at_once(api: KubeApi, outputs: OutputsDocument) -> tuple[Verdict, Road | None]:
+    cluster = KubeCluster(api, outputs.namespace, (Road.PROXY,))
+    return await verify(cluster, outputs, 0), cluster.road
+
+
+def test_the_limited_port_of_a_simulated_daemon_has_the_limited_schema(deployed: Deployed, healthy: Verdict) -> None:
+    pod = deployed.pod_of("whale-1")
+    status = decode_status(deployed.ask(lambda cluster: cluster.graphql(pod, query("status"), port=3095)))
+    asked = {"stateHash": status.state_hash}
+    block = decode_block(deployed.ask(lambda cluster: cluster.graphql(pod, query("block"), asked, port=3095)))
+    assert block is not None
+    assert block.state_hash == status.state_hash
+    refused = deployed.ask(lambda cluster: cluster.graphql(pod, query("best_chain"), {"maxLength": 1}, port=3095))
+    assert b"bestChain" in refused
+    assert b"errors" in refused
 
 
 async def first_line(cluster: KubeCluster) -> bytes:

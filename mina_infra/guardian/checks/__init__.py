@@ -15,6 +15,7 @@ from mina_infra.guardian.checks import (
     pods,
     producers,
     production,
+    seeds,
     sync,
     tps,
 )
@@ -36,6 +37,7 @@ CHECKS: tuple[tuple[CheckInfo, Look], ...] = (
     (gossip.CHECK, gossip.look),
     (inclusion.CHECK, inclusion.look),
     (tps.CHECK, tps.look),
+    (seeds.CHECK, seeds.look),
 )
 
 

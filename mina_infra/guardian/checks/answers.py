@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from mina_infra.guardian.evidence import Evidence
 from mina_infra.guardian.findings import CheckInfo, Finding, Row, Slots, State, some
 from mina_infra.guardian.survey import Cause, Survey
@@ -61,6 +59,7 @@ def judge(survey: Survey) -> Finding:
         evidence=tuple(rows),
         silent=survey.silent,
         problems=(*[OTHER_CHAIN] * bool(strangers), *_causes(survey)),
+        warnings=survey.notes,
         settling=bool(survey.silences) and not strangers,
         figures={
             "expected": total,
@@ -74,14 +73,10 @@ def judge(survey: Survey) -> Finding:
 
 def _strangers(survey: Survey) -> list[Row]:
     """The nodes whose chain id is not the one that most nodes have."""
-    ids = Counter(answer.status.chain_id for answer in survey.answers.values())
-    if len(ids) <= 1:
-        return []
-    usual = min(ids, key=lambda chain_id: (-ids[chain_id], chain_id))
     return [
-        {"node": node, "found": f"chain id {answer.status.chain_id}", "usual": usual, "problem": OTHER_CHAIN}
+        {"node": node, "found": f"chain id {answer.status.chain_id}", "usual": survey.chain_id, "problem": OTHER_CHAIN}
         for node, answer in survey.answers.items()
-        if answer.status.chain_id != usual
+        if answer.status.chain_id != survey.chain_id
     ]
 
 

@@ -1,0 +1,69 @@
+"""The chain of a daemon behind its limited port, which has no bestChain: block by block, from the tip to its parents.
+
+A block is named by its hash, so one that any node has told is known for all: a sweep over 200 nodes of one chain reads
+each block once, and the next sweep only the new ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from mina_infra.daemon.replies import Block, GraphQLError
+from mina_infra.guardian.forks import Chain
+
+Read = Callable[[str], Awaitable[Block | None]]
+"""Asks one daemon for the block of a hash; None when it does not have it."""
+
+# How long a node waits for a block that another node is being asked for, before it is asked itself.
+SHARED_SECONDS = 0.5
+
+
+class Walker:
+    """Walks chains down. `known` are blocks by hash; it grows."""
+
+    def __init__(self, known: Iterable[Block] = ()) -> None:
+        self.known: dict[str, Block] = {block.state_hash: block for block in known}
+        self._being_read: dict[str, asyncio.Event] = {}
+
+    async def chain(self, read: Read, tip: str, blocks: int, whole: int) -> Chain:
+        """The newest `blocks` blocks down from `tip`.
+
+        It reaches to the root where `read` does not know the next parent, or `blocks` is the `whole` frontier. Raises
+        GraphQLError when a daemon does not know its own tip or the answer is another block than was asked for.
+        """
+        path: list[Block] = []
+        wanted, ended = tip, False
+        while len(path) < blocks and not ended:
+            block = await self._block(read, wanted)
+            if block is None:
+                ended = True
+            else:
+                path.append(block)
+                wanted = block.parent_hash
+        if not path:
+            raise GraphQLError((f"it has no block {tip}, which it names as its tip",))
+        return Chain(tuple(reversed(path)), to_root=ended or blocks >= whole)
+
+    async def _block(self, read: Read, state_hash: str) -> Block | None:
+        other = self._being_read.get(state_hash)
+        if other is not None and state_hash not in self.known:
+            try:
+                async with asyncio.timeout(SHARED_SECONDS):
+                    await other.wait()
+            except TimeoutError:
+                pass  # that node may be a silent one
+        if state_hash in self.known:
+            return self.known[state_hash]
+        mine = self._being_read[state_hash] = asyncio.Event()
+        try:
+            block = await read(state_hash)
+        finally:
+            mine.set()
+            if self._being_read.get(state_hash) is mine:
+                del self._being_read[state_hash]
+        if block is not None:
+            if block.state_hash != state_hash:
+                raise GraphQLError((f"asked for block {state_hash}, it answered with {block.state_hash}",))
+            self.known[state_hash] = block
+        return block
