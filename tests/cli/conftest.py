@@ -50,7 +50,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> World:
     """A network that has lived for a while, and every question goes to it."""
     network = world()
     monkeypatch.setattr(Place, "ask", lambda place, question: asyncio.run(question(None)))
-    monkeypatch.setattr(seam, "KubeCluster", lambda api, namespace, roads: network.cluster)
+    monkeypatch.setattr(seam, "KubeCluster", lambda api, namespace, roads=None: network.cluster)
     monkeypatch.setattr(verification, "WallClock", lambda: SimulatedClock(network.network))
     return network
 
