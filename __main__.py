@@ -14,4 +14,4 @@ if storage:
 if document:
     pulumi.export("testnet", Testnet(document["name"], document, here).document)
 if monitoring:
-    Monitoring("monitoring", {"settings": monitoring, "testnets": [document] if document else []})
+    Monitoring("monitoring", {"settings": monitoring, "testnets": [document] if document else []}, here)

@@ -1,14 +1,19 @@
-"""The alerts on a cluster's storage."""
+"""The alerts on a cluster's storage and on its testnets, and the dashboard."""
 
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 
 from components.arguments import TestnetArgs
-from components.objects import MONITORING
-from mina_infra.plan import parse_document
+from components.objects import MONITORING, kubernetes_version, plan_of, require_provider, token
+from mina_infra.guardian.alerts.groups import groups, scrape_seconds
+from mina_infra.guardian.alerts.panels import content
+from mina_infra.plan import PlannedObject, parse_document
+from mina_infra.plan.monitoring import WatchedNetwork, monitoring_objects
+from mina_infra.spec import Monitoring as Settings
 from mina_infra.spec import parse_monitoring
 from mina_infra.storage.google_alerts import Policy, policies
 
@@ -35,6 +40,25 @@ class GoogleCloudArgs(TypedDict):
     """Notification channels: projects/PROJECT/notificationChannels/NUMBER, at least one."""
 
 
+class PrometheusArgs(TypedDict):
+    """Objects for a Prometheus operator and a Grafana in the cluster."""
+
+    namespace: str
+    """Where Prometheus and Grafana look for them; it must exist."""
+    labels: NotRequired[dict[str, str]]
+    """Labels by which the operator selects rules and scrapes: release: kube-prometheus-stack."""
+    profile: NotRequired[str]
+    """Rules on the daemons' metrics: guardian (default), or mina-alerts, Mina's own 37."""
+    prefix: NotRequired[str]
+    """Namespace of the daemons' metrics. Default: Coda."""
+    watch: NotRequired[bool]
+    """Rules on the metrics of `mina-infra watch`. Default: true."""
+    storage: NotRequired[bool]
+    """Rules on the cluster's storage. Default: true."""
+    dashboard: NotRequired[bool]
+    """The dashboard, as a ConfigMap for Grafana's sidecar. Default: true."""
+
+
 class MonitoringSettings(TypedDict):
     """What is watched over in a cluster, as `mina-infra:monitoring` in a stack file."""
 
@@ -50,6 +74,8 @@ class MonitoringSettings(TypedDict):
     """Testnets whose document is elsewhere, by name or by a prefix and '*'."""
     google: NotRequired[GoogleCloudArgs]
     """Google Cloud Monitoring. Without it there are no policies."""
+    prometheus: NotRequired[PrometheusArgs]
+    """Rules, scrapes and the dashboard as objects in the cluster. Without it there are none."""
 
 
 class MonitoringArgs(TypedDict):
@@ -62,19 +88,25 @@ class MonitoringArgs(TypedDict):
 
 
 class Monitoring(pulumi.ComponentResource):
-    """Alert policies on the storage of one cluster: totals, allocations, automated runs, idle and failing volumes.
+    """Alerts on one cluster and its testnets: policies of Google Cloud on the storage; rules and a dashboard in it.
 
-    One for a cluster and its project, whatever the number of testnets: the alerts are grouped by namespace.
+    One for a cluster and its project, whatever the number of testnets: the policies are grouped by namespace. Objects
+    in the cluster need its Kubernetes provider.
     """
 
     policies: pulumi.Output[list[str]]
     """Names of the alerts that are policies."""
+    objects: pulumi.Output[list[str]]
+    """What was made in the cluster: rules, scrapes, the dashboard."""
 
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         root = Path(pulumi.runtime.get_root_directory() or ".")
         base = root if root.is_dir() else Path()  # under Pulumi's mocks it is a placeholder
-        testnets = [parse_document(each, base=base) for each in args.get("testnets", [])]
-        planned = policies(parse_monitoring(args["settings"]), testnets)
+        settings, documents = parse_monitoring(args["settings"]), args.get("testnets", [])
+        planned = policies(settings, [parse_document(each, base=base) for each in documents])
+        inside = objects_of(settings, documents)
+        if inside:
+            require_provider(opts, name)
         provider = provider_version() if planned else ""
         super().__init__(MONITORING, name, {}, opts)
         # One after the other: Google wants the policies of a project changed by a single client
@@ -82,12 +114,33 @@ class Monitoring(pulumi.ComponentResource):
         last: list[pulumi.Resource] = []
         for policy in planned:
             last = [self._policy(f"{name}-{policy.name}", policy, provider, last)]
+        for each in inside:
+            options = pulumi.ResourceOptions(parent=self, version=kubernetes_version())
+            pulumi.CustomResource(token(each.manifest), f"{name}-{each.key}", dict(each.manifest), options)
         self.policies = pulumi.Output.from_input([policy.name for policy in planned])
-        self.register_outputs({"policies": self.policies})
+        self.objects = pulumi.Output.from_input([each.key for each in inside])
+        self.register_outputs({"policies": self.policies, "objects": self.objects})
 
     def _policy(self, name: str, policy: Policy, provider: str, after: list[pulumi.Resource]) -> pulumi.Resource:
         options = pulumi.ResourceOptions(parent=self, depends_on=after, version=provider)
         return pulumi.CustomResource(ALERT_POLICY, name, dict(policy.inputs), options)
+
+
+def objects_of(settings: Settings, documents: Sequence[Mapping[str, Any]]) -> tuple[PlannedObject, ...]:
+    """The objects for a Prometheus and a Grafana in the cluster; none where the settings name no Prometheus."""
+    operator = settings.prometheus
+    if operator is None:
+        return ()
+    plans = [plan_of(each) for each in documents]
+    networks = [
+        WatchedNetwork(
+            plan.spec,
+            groups(plan.outputs, profile=operator.profile, prefix=operator.prefix, watch=operator.watch),
+            scrape_seconds(plan.outputs),
+        )
+        for plan in plans
+    ]
+    return monitoring_objects(settings, networks, content(operator.prefix))
 
 
 def provider_version() -> str:

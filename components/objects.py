@@ -100,7 +100,7 @@ class PlannedComponent(pulumi.ComponentResource):
                     ignore_changes=_ignored(each),
                     depends_on=after,
                     custom_timeouts=_timeouts(each.timeout_s),
-                    version=version("pulumi_kubernetes"),
+                    version=kubernetes_version(),
                 ),
             )
 
@@ -115,6 +115,11 @@ def _ignored(planned: PlannedObject) -> list[str] | None:
 def _timeouts(seconds: int) -> pulumi.CustomTimeouts | None:
     limit = f"{seconds}s"
     return pulumi.CustomTimeouts(create=limit, update=limit, delete=limit) if seconds else None
+
+
+def kubernetes_version() -> str:
+    """The provider's release: that of its installed Python side, which the user's lock decides."""
+    return version("pulumi_kubernetes")
 
 
 def token(manifest: Mapping[str, Any]) -> str:

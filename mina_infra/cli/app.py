@@ -21,7 +21,8 @@ Exit codes: 0 done and healthy, 1 failed or unstable, 2 could not tell, 130 inte
 # Named, not imported: a command loads its own modules when it is called, so `verify` does not pay for `plan` or `up`.
 COMMANDS = (
     "deploy:plan",
-    "deploy:alerts",
+    "alerts:alerts",
+    "alerts:dashboard",
     "deploy:up",
     "deploy:preview",
     "deploy:destroy",

@@ -63,24 +63,6 @@ def _plan_classes(place: Place, format: Format) -> int:
     return 0
 
 
-def alerts(*, stack: Stack = DEFAULT_STACK, format: Literal["table", "prometheus"] = "table") -> int:
-    """Show the alerts on the storage of a stack's cluster, without asking any cluster.
-
-    prometheus: a rules file over the metrics of kube-state-metrics and the kubelets. What is watched over says
-    `mina-infra:monitoring` in the stack file; with `google` there, `up` makes alert policies of Google Cloud as well.
-    """
-    from mina_infra.plan import load_stack
-    from mina_infra.plan.prometheus import to_rules_file, to_table
-    from mina_infra.spec import load_monitoring
-    from mina_infra.storage.alerts import alerts as planned
-
-    file = place_of(stack, local=False, cluster=DEFAULT_CLUSTER).stack_file
-    testnet = load_stack(file)
-    found = planned(load_monitoring(file), [testnet])
-    print(to_rules_file(found) if format == "prometheus" else to_table(found), end="")
-    return 0
-
-
 def up(
     *,
     where: Where = HERE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -12,9 +12,14 @@ from mina_infra.storage.alerts import Alert
 GROUP = "mina-infra-storage"
 
 
-def rules(alerts: Iterable[Alert]) -> dict[str, Any]:
-    """The content of a rules file."""
-    return {"groups": [{"name": GROUP, "rules": [_rule(each) for each in alerts]}]}
+Group = Mapping[str, Any]
+"""A group of rules as a rules file has it."""
+
+
+def rules(alerts: Iterable[Alert], more: Iterable[Group] = ()) -> dict[str, Any]:
+    """The content of a rules file: the group of these alerts, if there are any, and others."""
+    own = [_rule(each) for each in alerts]
+    return {"groups": [*([{"name": GROUP, "rules": own}] if own else []), *more]}
 
 
 def _rule(alert: Alert) -> dict[str, Any]:
@@ -28,9 +33,9 @@ def _rule(alert: Alert) -> dict[str, Any]:
     }
 
 
-def to_rules_file(alerts: Iterable[Alert]) -> str:
-    """The rules as YAML: queries of several lines as they are."""
-    return str(yaml.dump(rules(alerts), Dumper=_Dumper, sort_keys=False, width=120))
+def to_rules_file(alerts: Iterable[Alert], more: Iterable[Group] = ()) -> str:
+    """The rules as YAML, with groups that were made elsewhere: queries of several lines as they are."""
+    return str(yaml.dump(rules(alerts, more), Dumper=_Dumper, sort_keys=False, width=120))
 
 
 class _Dumper(yaml.SafeDumper):

@@ -10,7 +10,7 @@ from mina_infra.guardian.alerts.mina import mina_rules
 from mina_infra.guardian.alerts.rule import PREFIX, Pace, Rule, Series, duration
 from mina_infra.guardian.alerts.watched import watch_rules
 from mina_infra.guardian.alerts.work import work_rules
-from mina_infra.guardian.criteria import Criteria, criteria_of
+from mina_infra.guardian.criteria import criteria_of
 from mina_infra.outputs import OutputsDocument
 
 RuleProfile = Literal["guardian", "mina-alerts"]
@@ -57,6 +57,6 @@ def table(rules: Sequence[Rule]) -> str:
     )
 
 
-def scrape_seconds(criteria: Criteria) -> int:
+def scrape_seconds(outputs: OutputsDocument) -> int:
     """How often the daemons of a network are to be scraped so that the rules see what they are made for."""
-    return Pace(criteria).scrape_s
+    return Pace(criteria_of(outputs)).scrape_s
