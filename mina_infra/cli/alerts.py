@@ -32,7 +32,7 @@ def alerts(
     kubelets. operator: the objects that `up` makes where `mina-infra:monitoring` in the stack file has `prometheus`.
     Durations follow the slot of the testnet; docs/alerts.md says what each rule replaces of Mina's own.
     """
-    from mina_infra.guardian.alerts.groups import daemon_rules, groups, scrape_seconds, table, watch_metric_rules
+    from mina_infra.guardian.alerts.groups import groups_of, rules_of, scrape_seconds, table
     from mina_infra.guardian.alerts.panels import content
     from mina_infra.plan import load_stack, plan_testnet
     from mina_infra.plan.monitoring import WatchedNetwork, monitoring_objects
@@ -49,11 +49,12 @@ def alerts(
     outputs = plan_testnet(spec).outputs
     wanted = about or "all"
     on_storage = planned(monitoring, [spec]) if wanted in ("all", "storage") else ()
-    on_testnet = [
-        group
-        for group in groups(outputs, profile=operator.profile, prefix=operator.prefix)
-        if wanted == "all" or ((wanted == "watch") == group["name"].endswith("-watch") and wanted != "storage")
-    ]
+    families = {
+        family: rules
+        for family, rules in rules_of(outputs, profile=operator.profile, prefix=operator.prefix).items()
+        if wanted == "all" or (wanted != "storage" and (wanted == "watch") == (family == "watch"))
+    }
+    on_testnet = groups_of(outputs.testnet, families)
     if format == "prometheus":
         print(to_rules_file(on_storage, on_testnet), end="")
     elif format == "operator":
@@ -62,8 +63,7 @@ def alerts(
         print(to_yaml(monitoring_objects(shown, [network], content(operator.prefix))), end="")
     else:
         print(to_table(on_storage) if on_storage else "", end="")
-        names = {rule["alert"] for group in on_testnet for rule in group["rules"]}
-        print(table([rule for rule in (*daemon_rules(outputs), *watch_metric_rules(outputs)) if rule.name in names]))
+        print(table([rule for rules in families.values() for rule in rules]), end="")
     return 0
 
 

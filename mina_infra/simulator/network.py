@@ -265,6 +265,7 @@ class Network(Joining):
         if node.condition is not WELL and not self._lets_in(node, block, source):
             return
         node.counters.blocks_received += 1
+        node.arrivals.append((self.now, block.slot))
         self._tell("received", node, block, source)
         if block.parent in node.known:
             self._accept(node, block)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -87,6 +88,8 @@ class Node:
     pending: list[Header] = field(default_factory=list)
     journaled: int = 0
     last_block_ms: float = 0.0
+    arrivals: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=64))
+    """When the newest gossiped blocks came, with the slots they are of."""
     condition: Condition = WELL
     held: list[tuple[Header, str]] = field(default_factory=list)
     """Blocks that came and are not taken yet, with who sent them (Condition.lag_blocks)."""

@@ -8,10 +8,12 @@ import sys
 from importlib import metadata
 from typing import Any
 
+import pulumi
+import pulumi_kubernetes
 import pytest
 
 from components import Monitoring, monitoring
-from mina_infra.plan import parse_document
+from mina_infra.plan import parse_document, plan_testnet
 from mina_infra.spec import SpecError, parse_monitoring
 from mina_infra.storage.google_alerts import policies
 from tests.components.conftest import ROOT, document_of
@@ -44,7 +46,7 @@ def test_it_registers_exactly_the_planned_policies() -> None:
     assert {each.type for each in recording.objects} == {"gcp:monitoring/alertPolicy:AlertPolicy"}
     (own,) = recording.components
     assert {each.parent for each in recording.objects} == {own.urn}
-    assert recording.finished[own.urn] == {"policies": [policy.name for policy in planned]}
+    assert recording.finished[own.urn] == {"policies": [policy.name for policy in planned], "objects": []}
 
 
 def test_the_provider_is_of_the_installed_release_and_its_package_is_not_loaded() -> None:
@@ -111,6 +113,88 @@ def test_without_google_nothing_is_needed_and_nothing_made(monkeypatch: pytest.M
     recording = declared({"budget": "4Ti"})
     assert recording.error is None
     assert recording.objects == ()
+
+
+OPERATOR: dict[str, Any] = {
+    "prometheus": {"namespace": "monitoring", "labels": {"release": "kube-prometheus-stack"}, "prefix": "Mina"}
+}
+
+
+def declared_inside(settings: Any, **more: Any) -> Recording:
+    def program() -> None:
+        provider = pulumi_kubernetes.Provider("here", cluster_identifier="x")
+        options = pulumi.ResourceOptions(provider=provider)
+        Monitoring("alerts", {"settings": settings, "testnets": [document_of("qa")], **more}, options)
+
+    return record(program)
+
+
+def test_rules_scrapes_and_the_dashboard_are_objects_in_the_cluster() -> None:
+    recording = declared_inside(OPERATOR)
+    assert recording.error is None
+    found = {each.name: each for each in recording.objects if each.name.startswith("alerts-")}
+    assert {name: each.type.rpartition(":")[2] for name, each in found.items()} == {
+        "alerts-rules-storage": "PrometheusRule",
+        "alerts-rules-qa": "PrometheusRule",
+        "alerts-scrape-qa": "PodMonitor",
+        "alerts-dashboard": "ConfigMap",
+    }
+    assert found["alerts-rules-qa"].type == "kubernetes:monitoring.coreos.com/v1:PrometheusRule"
+    for each in found.values():
+        assert each.inputs["metadata"]["namespace"] == "monitoring"
+    labels = found["alerts-rules-qa"].inputs["metadata"]["labels"]
+    assert labels == {
+        "release": "kube-prometheus-stack", "app.kubernetes.io/managed-by": "mina-infra", "testnet": "qa",
+    }  # fmt: skip
+    assert [group["name"] for group in found["alerts-rules-qa"].inputs["spec"]["groups"]] == [
+        "mina-infra-qa-daemons", "mina-infra-qa-watch",
+    ]  # fmt: skip
+
+
+def test_the_scrape_finds_the_daemons_and_gives_their_series_the_labels_of_the_rules() -> None:
+    recording = declared_inside(OPERATOR)
+    spec = recording.named("alerts-scrape-qa").inputs["spec"]
+    plan = plan_testnet(parse_document(document_of("qa"), base=ROOT))
+    (endpoint,) = spec["podMetricsEndpoints"]
+    pods = [
+        each.manifest["spec"]["template"] for each in plan.objects() if each.manifest["kind"] == "Deployment"
+    ]  # fmt: skip
+    daemons = {node.name for node in plan.outputs.daemons()}
+    found = {
+        pod["metadata"]["labels"]["app"]
+        for pod in pods
+        if spec["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+        and any(
+            port["name"] == endpoint["port"] for each in pod["spec"]["containers"] for port in each.get("ports", ())
+        )
+    }
+    assert found == daemons
+    for pod in pods:
+        assert {"testnet", "app", "role", "class"} == set(spec["podTargetLabels"]) <= pod["metadata"]["labels"].keys()
+    assert spec["namespaceSelector"] == {"matchNames": ["qa"]}
+
+
+def test_the_prefix_reaches_rules_and_dashboard() -> None:
+    recording = declared_inside(OPERATOR)
+    for name in ("alerts-rules-qa", "alerts-dashboard"):
+        text = json.dumps(recording.named(name).inputs)
+        assert "Mina_Network_peers" in text
+        assert "Coda_" not in text
+
+
+def test_what_is_switched_off_is_not_made() -> None:
+    off = {"namespace": "monitoring", "watch": False, "storage": False, "dashboard": False, "profile": "mina-alerts"}
+    recording = declared_inside({"prometheus": off})
+    names = sorted(each.name for each in recording.objects if each.name.startswith("alerts-"))
+    assert names == ["alerts-rules-qa", "alerts-scrape-qa"]
+    (group,) = recording.named("alerts-rules-qa").inputs["spec"]["groups"]
+    assert len(group["rules"]) == 37
+
+
+def test_objects_in_the_cluster_need_its_provider() -> None:
+    recording = declared(OPERATOR)
+    assert "no Kubernetes provider was given" in str(recording.error)
+    assert recording.registrations == ()
 
 
 def test_the_program_declares_it_for_a_stack_that_asks() -> None:

@@ -76,8 +76,13 @@ def test_metrics_have_minas_names_and_values(network: SimulatedNetwork) -> None:
     assert "#TYPE Coda_Network_peers gauge" in lines
 
 
-def test_a_bootstrapping_node_has_no_metrics_of_a_frontier(network: SimulatedNetwork) -> None:
-    assert "best_tip_block_height" not in metrics.text(view(network, "fish-1"))
+def test_a_bootstrapping_node_has_every_metric_with_0_but_the_coinbase(network: SimulatedNetwork) -> None:
+    """As in the daemon, where gauges exist from the start; so a rule must not take 0 for a height."""
+    before, after = metrics.gauges(view(network, "fish-1")), metrics.gauges(view(network, "whale-1"))
+    assert before.keys() == after.keys()
+    assert before["Transition_frontier_best_tip_block_height"] == 0
+    assert before["Transition_frontier_best_tip_slot_time_sec"] == 0
+    assert before["Transition_frontier_best_tip_coinbase"] == 1
 
 
 def test_log_lines_are_the_daemons_own() -> None:

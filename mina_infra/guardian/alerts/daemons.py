@@ -134,9 +134,9 @@ def _sync(network: Network) -> Iterator[Rule]:
     far = criteria.behind_fail_blocks
     behind = f"({series.node(HEIGHT)} > 0) < on (testnet) group_left () ({series.top(HEIGHT)} - {far})"
     near = f"{series.node(HEIGHT)} >= on (testnet) group_left () ({series.top(HEIGHT)} - {far})"
-    flat = (
-        f"{series.node(HEIGHT)} - {series.node(HEIGHT, f'offset {pace.span(criteria.behind_fail_slots)}')} <= 0"
-    )  # fmt: skip
+    then = f"offset {pace.span(criteria.behind_fail_slots)}"
+    flat = f"{series.node(HEIGHT)} - {series.node(HEIGHT, then)} <= 0"
+    going_on = f"{series.top(HEIGHT)} - {series.top(HEIGHT, then)} >= 2"
     yield Rule(
         "NodesOutOfSync", Severity.CRITICAL, "sync", "behind",
         f"{network.share(near)} < {criteria.synced_share:g}\nand {network.grown_up(criteria.bootstrap_fail_slots)}",
@@ -146,7 +146,7 @@ def _sync(network: Network) -> Iterator[Rule]:
     )  # fmt: skip
     yield Rule(
         "NodeStuck", Severity.WARNING, "sync", "stuck",
-        f"{behind}\nand on (testnet, app) {flat}",
+        f"{behind}\nand on (testnet, app) {flat}\nand on (testnet) {going_on}",
         f"{{{{ $labels.app }}}} stands still at height {{{{ $value }}}}, more than {far} blocks behind",
         "Its own word SYNCED proves nothing. Look at its log; a restart makes it catch up.",
         lasting_s=pace.seconds(1),

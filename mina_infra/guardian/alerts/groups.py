@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from mina_infra.guardian.alerts.daemons import chain_rules, network_of
@@ -28,23 +28,32 @@ def watch_metric_rules(outputs: OutputsDocument) -> tuple[Rule, ...]:
     return tuple(watch_rules(network)) if network.daemons else ()
 
 
+def rules_of(
+    outputs: OutputsDocument, *, profile: RuleProfile = "guardian", prefix: str = PREFIX, watch: bool = True
+) -> dict[str, tuple[Rule, ...]]:
+    """The rules of a testnet by family: `daemons` and `watch`, or `mina-alerts`, Mina's own 37, for the first."""
+    if not outputs.daemons():
+        return {}
+    if profile == "mina-alerts":
+        found = {"mina-alerts": tuple(mina_rules(Series(outputs.testnet, prefix), criteria_of(outputs)))}
+    else:
+        found = {"daemons": daemon_rules(outputs, prefix)}
+    return found | ({"watch": watch_metric_rules(outputs)} if watch else {})
+
+
+def groups_of(testnet: str, families: Mapping[str, Sequence[Rule]]) -> list[dict[str, Any]]:
+    """The families as the groups of a rules file."""
+    return [
+        {"name": f"mina-infra-{testnet}-{family}", "rules": [rule.to_prometheus(testnet) for rule in rules]}
+        for family, rules in families.items()
+    ]
+
+
 def groups(
     outputs: OutputsDocument, *, profile: RuleProfile = "guardian", prefix: str = PREFIX, watch: bool = True
 ) -> list[dict[str, Any]]:
-    """The groups of a testnet. `profile` `mina-alerts`: Mina's own 37 in place of ours on the daemons' metrics."""
-    criteria = criteria_of(outputs)
-    if profile == "mina-alerts":
-        own = tuple(mina_rules(Series(outputs.testnet, prefix), criteria)) if outputs.daemons() else ()
-    else:
-        own = daemon_rules(outputs, prefix)
-    found = [_group(outputs.testnet, "daemons" if profile == "guardian" else profile, own)]
-    if watch:
-        found.append(_group(outputs.testnet, "watch", watch_metric_rules(outputs)))
-    return [group for group in found if group["rules"]]
-
-
-def _group(testnet: str, what: str, rules: Sequence[Rule]) -> dict[str, Any]:
-    return {"name": f"mina-infra-{testnet}-{what}", "rules": [rule.to_prometheus(testnet) for rule in rules]}
+    """The rules of a testnet as the groups of a rules file."""
+    return groups_of(outputs.testnet, rules_of(outputs, profile=profile, prefix=prefix, watch=watch))
 
 
 def table(rules: Sequence[Rule]) -> str:
