@@ -49,9 +49,11 @@ lock: $(READY)  ## Renew requirements.lock from pyproject.toml
 	@$(BIN)/python -m piptools compile -q --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 	  --strip-extras --allow-unsafe --extra dev --output-file requirements.lock pyproject.toml
 
-schema: $(READY)  ## Write the JSON Schemas that editors and other languages read
+schema: $(READY)  ## Write what is generated and kept: JSON Schemas, the dashboard, the tables of docs/alerts.md
 	@$(BIN)/python -m mina_infra.spec.schema
 	@$(BIN)/python -m components.schema
+	@$(BIN)/python -m tools.dashboard
+	@$(BIN)/python -m tools.alert_tables
 
 bench: $(READY)  ## Measure planning, the simulator, verdicts, then deployments of 12 and 200 nodes (minutes)
 	@$(BIN)/python benchmarks/plan.py

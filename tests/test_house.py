@@ -26,6 +26,7 @@ GENERATED = {
     "schema/stack.schema.json": "tests/spec/test_schema.py",
     "schema/outputs.schema.json": "tests/spec/test_schema.py",
     "components/schema.json": "tests/components/test_package.py",
+    "mina_infra/guardian/alerts/dashboard.json": "tests/guardian/alerts/test_dashboard.py",
     "requirements.lock": "tests/test_house.py",
 }
 """Generated files that are kept, and the test that compares each with what generates it."""

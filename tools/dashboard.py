@@ -1,4 +1,4 @@
-"""Write the dashboard's JSON from its panels with Grafana's own SDK: python tools/dashboard.py
+"""Write the dashboard's JSON from its panels with Grafana's own SDK: python -m tools.dashboard
 
 The SDK is a package of the developers; users read the file (`mina-infra dashboard`). A test compares the two.
 """

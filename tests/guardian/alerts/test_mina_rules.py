@@ -13,6 +13,7 @@ from mina_infra.guardian.mina_alerts import ALERTS
 from tests.guardian.alerts.judge import firing_at, judged, outputs
 from tests.guardian.alerts.mina_cases import MINUTE, Valued, valued
 from tests.guardian.alerts.recorded import simulated_names
+from tools import alert_tables
 
 WATCHDOG_AND_ARCHIVE = re.compile(r"Coda_(watchdog|Archive)_")
 
@@ -72,3 +73,9 @@ def test_the_density_alerts_latch(tool: Path, tmp_path: Path, name: str) -> None
     test = {"interval": "1m", "input_series": series, "promql_expr_test": [firing_at("30h", (name,), firing)]}
     code, words = judged(tool, tmp_path, groups(outputs(), profile="mina-alerts", watch=False), [test], every="30m")
     assert code == 0, words
+
+
+def test_the_document_has_the_tables_of_the_rules() -> None:
+    """`make schema` writes them anew."""
+    assert alert_tables.FILE.read_text() == alert_tables.filled(alert_tables.FILE.read_text())
+    assert alert_tables.FILE.read_text().count("\n| `") > 80
