@@ -1,4 +1,4 @@
-"""The dashboard: what is kept is what the SDK makes, and every query asks for something that exists."""
+"""The dashboard: what is kept as dashboard.json is what the SDK makes, and all its queries ask for what exists."""
 
 from __future__ import annotations
 
