@@ -20,6 +20,7 @@ down: $(READY)  ## Take the embedded cluster and everything in it away
 
 test: check tools  ## Lint, types, house rules and all tests, the real engine and API server included
 	@$(BIN)/python -m tests.promtool
+	@$(BIN)/python -m tests.chromium
 	@$(BIN)/python -m tests.node
 	@$(BIN)/python -m pytest -n $(JOBS) --no-loadscope-reorder
 

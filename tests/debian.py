@@ -18,35 +18,41 @@ def is_here() -> bool:
 
 
 @contextmanager
-def unpacked(packages: Sequence[str], beside: Path) -> Iterator[Path]:
+def unpacked(packages: Sequence[str], beside: Path, *, dependencies: bool = False) -> Iterator[Path]:
     """A folder with the packages' files, gone at the end: what is wanted of it is moved out in one go.
 
-    It lies in `beside`, because a move is atomic only within one file system. Raises ToolError with apt's last words.
+    With `dependencies` also those of packages that they need and that this machine has not installed. The folder lies
+    in `beside`, because a move is atomic only within one file system. Raises ToolError with apt's last words.
     """
     beside.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=beside) as name:
         folder = Path(name)
-        _download(packages, folder)
+        _download(packages, folder, dependencies)
         files = folder / "files"
         files.mkdir()
-        for package in folder.glob("*.deb"):
+        for package in folder.rglob("*.deb"):
             _run(["dpkg-deb", "-x", str(package), str(files)], folder)
         yield files
 
 
-def _download(packages: Sequence[str], folder: Path) -> None:
+def _download(packages: Sequence[str], folder: Path, dependencies: bool) -> None:
     """With the machine's lists of packages, or, where they are missing or too old, with new ones of our own."""
     # The user that apt otherwise downloads as cannot write here.
     apt = ["apt-get", "-q", "-o", "APT::Sandbox::User="]
+    get = ["download", *packages]
+    if dependencies:
+        (folder / "found" / "partial").mkdir(parents=True)
+        get = ["install", "--download-only", "--yes", "--no-install-recommends", "-o", "Debug::NoLocking=1"]
+        get += ["-o", f"Dir::Cache::archives={folder}/found", *packages]
     try:
-        _run([*apt, "download", *packages], folder)
+        _run([*apt, *get], folder)
     except ToolError:
         for part in ("state/lists/partial", "cache/archives/partial"):
             (folder / part).mkdir(parents=True)
         apt += ["-o", f"Dir::State={folder}/state", "-o", f"Dir::Cache={folder}/cache"]
         apt += ["-o", "Dir::State::status=/var/lib/dpkg/status"]
         _run([*apt, "update"], folder)
-        _run([*apt, "download", *packages], folder)
+        _run([*apt, *get], folder)
 
 
 def _run(command: list[str], folder: Path) -> None:
