@@ -49,9 +49,9 @@ class Load:
         self.offered, self.since_ms = self.offered_at(now_ms), max(now_ms, self.since_ms)
         self.commands_per_slot = commands_per_slot
 
-    def resume(self, tip: Header) -> None:
+    def resume(self, tip: Header, now_ms: float) -> None:
         """A chain that was there before: its commands were offered and its work was proved by somebody."""
-        self.offered += max(tip.commands_total - self.offered, 0.0)
+        self.offered += max(tip.commands_total - self.offered_at(now_ms), 0.0)
         self.proved = max(self.proved, float(tip.work_total))
 
     def prove(self, best: Header, *, at_work: bool) -> None:

@@ -106,7 +106,7 @@ class Network(Joining):
             node.condition = before.condition
         self.declare(spec.key, spec.stake)
         if node.load() and node.tip is not None:
-            self.load.resume(node.tip)
+            self.load.resume(node.tip, self.now)
         node.pool_base = self.gossiped()
         self.nodes[spec.name] = node
         self._tell("started", node)

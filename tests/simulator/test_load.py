@@ -119,3 +119,12 @@ def test_a_flat_pool_hears_nothing_while_blocks_come(network: SimulatedNetwork) 
     assert second.snark_pool_diff_received == first.snark_pool_diff_received
     assert other.transaction_pool_diff_received > first.transaction_pool_diff_received
     assert network.status("plain-1").blockchain_length == network.status("fish-1").blockchain_length
+
+
+def test_a_node_that_comes_back_brings_no_transactions_along() -> None:
+    """Those on the chain of its volume were offered and counted already."""
+    network = SimulatedNetwork(1, small_network())
+    network.run(slots=70)
+    before = network.network.gossiped()[0]
+    network.restart("plain-1")
+    assert network.network.gossiped()[0] == before

@@ -128,6 +128,8 @@ def _strangers(cluster: SimulatedCluster, rng: Random, severity: float) -> Injec
 
 
 _SLOW = ("silent-producer", "blocks-lost", "low-tps", "pool-grows")
+_APART = (*_LOST, "slow-production", "silent-producer", "slow-gossip", "seed-down", "too-few-seeds")
+"""Of a network in parts: seeds of the side that is not taken for the network lead whoever joins there."""
 
 CHAIN_FAULTS: tuple[Fault, ...] = (
     Fault("total-halt", "No block is ever finished: every node lives, says SYNCED, and proving never ends.",
@@ -141,18 +143,18 @@ CHAIN_FAULTS: tuple[Fault, ...] = (
     Fault("slow-gossip", "Blocks take 40 to 80 s to a node instead of 2 s: tips disagree most of the time.",
           _slow_gossip, ("slow-gossip", "no-gossip"), ("behind", "fork", "low-tps"), slots=40, watched=True),
     Fault("gossip-loss", "More than half of all gossip is lost; nodes learn of blocks by catching up.",
-          _loss, ("no-gossip", "slow-gossip"), ("behind", "stuck", "fork", "slow-production", "low-tps"), slots=40,
-          watched=True),
+          _loss, ("no-gossip", "slow-gossip"), ("behind", "stuck", "fork", "slow-production", "low-tps", "seed-down"),
+          slots=40, watched=True),
     Fault("node-deaf", "No gossip reaches one node, which answers and says SYNCED.",
           _deaf, _LOST, ("pool-flat",), slots=20),
     Fault("producer-mute", "Nothing that one whale gossips reaches anybody: its blocks are its own.",
-          _mute, ("silent-producer", "blocks-lost"), ("fork", "slow-production"), slots=200),
+          _mute, ("silent-producer", "blocks-lost"), ("fork", "slow-production", "slow-gossip"), slots=200),
     Fault("partition-halves", "The network is cut into two halves of about equal stake.",
-          _halves, _FORKED, (*_LOST, "halt", "slow-production", "silent-producer", "slow-gossip"), slots=50),
+          _halves, _FORKED, (*_APART, "halt"), slots=50),
     Fault("partition-one-node", "One node that only follows is cut off from all others.",
           _alone, _LOST, ("pool-flat",), slots=20),
     Fault("partition-producers", "Producers with a fifth of the stake are cut off, with nobody else.",
-          _producers_cut, _FORKED, (*_LOST, "slow-production", "silent-producer", "slow-gossip"), slots=70),
+          _producers_cut, _FORKED, _APART, slots=70),
     Fault("fork-1", "Two siblings at the tip: half of all slots have two leaders.",
           _fork(1, 1), weight=Weight.NONE, slots=0),
     Fault("fork-2", "Two nodes stay on a branch two blocks deep.",
@@ -162,11 +164,11 @@ CHAIN_FAULTS: tuple[Fault, ...] = (
     Fault("fork-16", "Two nodes stay on a branch sixteen blocks deep.",
           _fork(16, 2), ("deep-fork",), ("fork", *_LOST), slots=2),
     Fault("split", "A partition lasts for more than k blocks (k is 12) and is not over.",
-          _halves, ("split",), (*_FORKED, *_LOST, "slow-production", "silent-producer", "slow-gossip"), slots=60,
+          _halves, ("split",), (*_FORKED, *_APART), slots=60,
           setup=_SMALL),
     Fault("split-healed", "A partition of more than k blocks is over, and the sides can never agree again.",
           _healed_split, ("split", "deep-fork"),
-          (*_FORKED, *_LOST, "slow-production", "silent-producer", "slow-gossip"), slots=10, setup=_SMALL),
+          (*_FORKED, *_APART), slots=10, setup=_SMALL),
     Fault("other-genesis", "Some nodes run another genesis, so another chain id.",
           _strangers, ("other-chain",), (*_FORKED, *_LOST, "silent-producer"), slots=10),
 )  # fmt: skip
