@@ -62,7 +62,8 @@ def judge(survey: Survey, seeds: Sequence[SeedOutput], criteria: Criteria) -> Fi
     wrong = any(sight.problem == ADDRESS for sight in off)
     maybe = any(sight.open for sight in off)
     state = State.FAIL if wrong else State.PASS if usable >= needed else State.UNKNOWN if maybe else State.FAIL
-    words = {sight.problem for sight in off} | ({TOO_FEW} if usable < NEEDED else set())
+    # A seed that could not be asked is not known to be down.
+    words = {sight.problem for sight in off if not sight.open} | ({TOO_FEW} if usable < NEEDED and not maybe else set())
     alone = ("one seed alone: while it restarts, nobody can join",) if len(seeds) < NEEDED else ()
     told = tuple(f"{sight.seed.name}: {sight.found}" for sight in off) if state is State.PASS else ()
     return Finding(
