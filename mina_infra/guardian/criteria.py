@@ -162,8 +162,14 @@ class Criteria:
         float, Limit("of the nodes", "on one tip: 92 % of the instants, 58 % with slow gossip", ("gossip", "sync"))
     ] = 0.95
     agreement_slots: Annotated[
-        int, Limit("slots", "without agreement: 0.42 to the 8th is 1 in 1,000 even with slow gossip", ("gossip",))
+        int, Limit("slots", "over which agreement is counted: 6 blocks at a fill of 0.75", ("gossip",))
     ] = 8
+    agreement_looks: Annotated[
+        int, Limit("looks", "at least, two a slot, so that a few unlucky moments are no verdict", ("gossip",))
+    ] = 16
+    agreement_floor: Annotated[
+        float, Limit("of the looks", "with one tip: 0.9 at worst when healthy, 0.8 with slots of 30 s", ("gossip",))
+    ] = 0.5
     pool_slots: Annotated[int, Limit("slots", "Mina's NoNewSnarks has 2, which is noisy", ("gossip", "tps"))] = 4
     pool_rise: Annotated[
         int, Limit("messages", "that others received (median) while a node had none: chance e^-12", ("gossip",))

@@ -97,13 +97,12 @@ def flat_pools(past: Past, survey: Survey, criteria: Criteria) -> list[FlatPool]
     return found
 
 
-def agreed_slots_ago(past: Past, agreement: float, now_ms: int, criteria: Criteria) -> float | None:
-    """For how many slots nobody has seen the nodes agree on one tip: 0 when they do now, None when nobody ever looked
-    long enough to say."""
-    if agreement >= criteria.agreement_share:
-        return 0.0
-    looks = past.looks
-    seen = next((look for look in reversed(looks) if look.agreement >= criteria.agreement_share), None)
-    if seen is not None:
-        return criteria.slots(now_ms - seen.at_ms)
-    return criteria.slots(now_ms - looks[0].at_ms) if looks else None
+def agreed_share(past: Past, agreement: float, now_ms: int, criteria: Criteria) -> float | None:
+    """In which share of the looks of the last slots nearly all nodes had one tip; None with too few looks."""
+    since = now_ms - criteria.agreement_slots * criteria.slot_ms
+    looks = [look for look in past.looks if look.at_ms >= since]
+    count = 1 + sum(look.looks for look in looks)
+    long = bool(past.looks) and past.looks[0].at_ms <= since
+    if not long or count < criteria.agreement_looks:
+        return None
+    return (int(agreement >= criteria.agreement_share) + sum(look.agreed for look in looks)) / count

@@ -31,12 +31,14 @@ class Counts(NamedTuple):
 
 @dataclass(frozen=True)
 class Look:
-    """One look, in short. `at_ms`: the network's own time. `agreement`: the largest share of one tip among the nodes
-    that are near it. `late`: blocks that too few nodes had in time. `split`: nodes that shared no block."""
+    """The looks of one slot, in short; counts and time (the network's own) of the first. `agreed`: in how many of the
+    `looks` nearly all nodes had one tip. `late`: blocks that too few nodes had in time. `split`: nodes that shared no
+    block with the others."""
 
     at_ms: int
     nodes: Mapping[str, Counts]
-    agreement: float = 1.0
+    looks: int = 1
+    agreed: int = 1
     late: frozenset[str] = frozenset()
     split: frozenset[str] = frozenset()
 
@@ -58,7 +60,8 @@ class Past:
         if not survey.answers:
             return self
         now = survey.now_ms
-        look = Look(now, _counts(survey), agreement(survey), late, _split(survey))
+        agreed = int(agreement(survey) >= criteria.agreement_share)
+        look = Look(now, _counts(survey), 1, agreed, late, _split(survey))
         looks = [each for each in self.looks if now - each.at_ms <= KEPT_SLOTS * criteria.slot_ms]
         if looks and now - looks[-1].at_ms < criteria.slot_ms:
             looks[-1] = _together(looks[-1], look)
@@ -71,7 +74,8 @@ class Past:
 def _together(first: Look, later: Look) -> Look:
     return replace(
         first,
-        agreement=max(first.agreement, later.agreement),
+        looks=first.looks + later.looks,
+        agreed=first.agreed + later.agreed,
         late=first.late | later.late,
         split=first.split | later.split,
     )

@@ -92,14 +92,21 @@ def test_blocks_that_came_late_in_earlier_looks_count_as_slow_gossip(before: int
     assert found.problems == (("slow-gossip",) if state is State.FAIL else ())
 
 
-@pytest.mark.parametrize(("slots", "state"), [(7, State.PASS), (8, State.FAIL), (9, State.FAIL)])
-def test_tips_that_never_agree_for_eight_slots_are_slow_gossip(slots: int, state: State) -> None:
-    seen = survey(deaf(10, 1))  # half the nodes lack the newest block
-    past = past_of(*((ago, {"agreement": 0.5}) for ago in range(slots, 0, -1)))
-    found = finding(seen, past)
+@pytest.mark.parametrize(("agreed", "state"), [(25, State.PASS), (24, State.PASS), (23, State.FAIL)])
+def test_tips_that_agree_in_less_than_half_of_the_looks_are_slow_gossip(agreed: int, state: State) -> None:
+    """47 looks in 8 slots and this one, in which half the nodes lack the newest block."""
+    past = past_of(
+        (9, {}), *((ago, {"looks": 6, "agreed": 0}) for ago in range(7, 1, -1)), (1, {"looks": 11, "agreed": agreed})
+    )
+    found = finding(survey(deaf(10, 1)), past)
     assert found.state is state
-    agreed = past_of(*((ago, {"agreement": 1.0 if ago == 2 else 0.5}) for ago in range(slots, 0, -1)))
-    assert finding(seen, agreed).state is State.PASS
+    assert found.problems == (("slow-gossip",) if state is State.FAIL else ())
+
+
+@pytest.mark.parametrize(("slots", "looks", "state"), [(7, 6, State.PASS), (8, 6, State.FAIL), (9, 1, State.PASS)])
+def test_agreement_takes_eight_slots_and_two_looks_in_each(slots: int, looks: int, state: State) -> None:
+    past = past_of(*((ago, {"looks": looks, "agreed": 0}) for ago in range(slots, 0, -1)))
+    assert finding(survey(deaf(10, 1)), past).state is state
 
 
 def pools(flat: int, risen: int, of: int = 20, pool: int = 0) -> dict[str, tuple[int, int]]:

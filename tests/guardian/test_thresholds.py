@@ -7,6 +7,7 @@ import pytest
 from mina_infra.daemon.replies import SyncStatus
 from mina_infra.guardian.checks import forks, sync
 from mina_infra.guardian.findings import State
+from mina_infra.guardian.past import Counts, Look, Past
 from tests.guardian.surveys import status, survey_of
 from tests.guardian.test_forks import line
 from tests.guardian.test_production import CRITERIA
@@ -95,3 +96,33 @@ def test_siblings_at_the_tip_are_the_normal_state() -> None:
 
 def test_the_network_clock_is_the_median_so_one_wrong_clock_moves_nothing() -> None:
     assert survey_of(others(4), 101, statuses={"n0": status(9_999_999)}).now_ms == 101_000
+
+
+@pytest.mark.parametrize(("ago", "state"), [(20, State.UNKNOWN), (21, State.FAIL)])
+def test_a_node_that_was_synced_a_while_ago_has_the_time_of_a_new_one(ago: int, state: State) -> None:
+    """It may have run for months before it had to bootstrap again."""
+    statuses = {"a": status(101, SyncStatus.BOOTSTRAP)}
+    survey = survey_of({**others(), "a": []}, 101, statuses=statuses)
+    assert sync.judge(survey, CRITERIA).state is State.FAIL
+    assert sync.judge(survey, CRITERIA, Past(synced_ms={"a": (101 - ago) * 1000})).state is state
+
+
+@pytest.mark.parametrize(("height", "state"), [(48, State.UNKNOWN), (49, State.FAIL), (50, State.FAIL)])
+def test_a_node_that_catches_up_for_long_fails_only_when_it_does_not_get_on(height: int, state: State) -> None:
+    """Now it has 50 of 100 blocks; a slot ago it had `height` of 99."""
+    statuses = {"a": status(101, SyncStatus.CATCHUP)}
+    survey = survey_of({**others(), "a": MAIN[:50]}, 101, statuses=statuses)
+    counts = {"n0": Counts(99, 0, 0, 0), "a": Counts(height, 0, 0, 0)}
+    assert sync.judge(survey, CRITERIA, Past((Look(100_000, counts),))).state is state
+
+
+@pytest.mark.parametrize(
+    ("nodes", "before", "sure"), [(1, [], False), (2, [], True), (1, ["s0"], True), (1, ["x"], False)]
+)
+def test_a_split_takes_two_witnesses_or_two_looks_to_be_sure(nodes: int, before: list[str], sure: bool) -> None:
+    lost = line(100, 1, "x", "x0")
+    survey = survey_of({**others(), **{f"s{n}": lost for n in range(nodes)}}, 101)
+    found = forks.judge(survey, CRITERIA, {"s0": 4.0, "s1": 2.5}, frozenset(before))
+    assert found.figures["split_confirmed"] is sure
+    assert found.figures["stake_off"] == (4.0 if nodes == 1 else 6.5)
+    assert found.problems == ("split",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mina_infra.guardian.criteria import Criteria
@@ -43,13 +44,21 @@ class _Branch:
 def look(evidence: Evidence) -> Finding:
     """Judge what was gathered."""
     assert isinstance(evidence.survey, Survey)
-    return judge(evidence.survey, evidence.criteria)
+    stakes = {node.name: node.stake for node in evidence.outputs.nodes}
+    before = evidence.past.looks[-1].split if evidence.past.looks else frozenset()
+    return judge(evidence.survey, evidence.criteria, stakes, before)
 
 
-def judge(survey: Survey, criteria: Criteria) -> Finding:
+def judge(
+    survey: Survey,
+    criteria: Criteria,
+    stakes: Mapping[str, float] | None = None,
+    split_before: frozenset[str] = frozenset(),
+) -> Finding:
     """By common ancestor. Depth 1 is normal; `fork_depth`, a lasting fork of two nodes and a split are failures.
 
     A node without a chain follows no fork; one whose blocks do not reach the reference leaves the question open.
+    `stakes` in percent by node; `split_before` are the nodes that the look before found split.
     """
     reference = survey.reference_chain
     if reference is None:
@@ -79,7 +88,7 @@ def judge(survey: Survey, criteria: Criteria) -> Finding:
         warnings=(f"fork that lasts, within the criteria: {some(old)}",) if old and state is State.PASS else (),
         problems=_problems(deep, criteria),
         settling=state is State.UNKNOWN,
-        figures=_figures(survey, reference, branches),
+        figures={**_figures(survey, reference, branches), **_weight(branches, criteria, stakes or {}, split_before)},
     )
 
 
@@ -172,6 +181,18 @@ def _figures(survey: Survey, reference: Chain, branches: list[_Branch]) -> dict[
         "deepest": max((each.depth or 0 for each in branches), default=0),
         "split": sum(each.split for each in branches),
         "tips": len({chain.tip.state_hash for chain in survey.chains.values()}),
+    }
+
+
+def _weight(
+    branches: list[_Branch], criteria: Criteria, stakes: Mapping[str, float], before: frozenset[str]
+) -> dict[str, str | int | float | bool | None]:
+    """How much stake follows deep branches; whether a split has two witnesses or was seen before, so is no slip."""
+    off = [each.node for each in branches if each.split or (each.depth or 0) >= criteria.fork_depth]
+    split = {each.node for each in branches if each.split}
+    return {
+        "stake_off": round(sum(stakes.get(node, 0.0) for node in off), 4),
+        "split_confirmed": len(split) >= criteria.fork_witnesses or bool(split & before),
     }
 
 

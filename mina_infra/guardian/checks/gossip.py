@@ -15,7 +15,7 @@ from mina_infra.guardian.forks import Chain
 from mina_infra.guardian.gossip import (
     Arrival,
     FlatPool,
-    agreed_slots_ago,
+    agreed_share,
     arrivals,
     flat_pools,
     is_late,
@@ -60,15 +60,15 @@ def judge(survey: Survey, chain: Chain, past: Past, criteria: Criteria) -> Findi
     seen = arrivals(survey, chain, criteria)
     late = [each for each in seen if is_late(each, criteria)]
     before = frozenset().union(*(look.late for look in past.looks)) - {each.block.state_hash for each in late}
-    apart = agreed_slots_ago(past, agreement(survey), survey.now_ms, criteria)
+    agreed = agreed_share(past, agreement(survey), survey.now_ms, criteria)
     flat = flat_pools(past, survey, criteria)
-    problems = _problems(late, len(before), apart, flat, criteria)
+    problems = _problems(late, len(before), agreed, flat, criteria)
     deaf = _deaf(seen, criteria)
     tolerated = not problems and deaf
     return Finding(
         check=CHECK.name,
         state=State.FAIL if problems else State.PASS,
-        summary=_summary(seen, late, len(hearing), apart, flat, criteria),
+        summary=_summary(seen, late, len(hearing), agreed, flat, criteria),
         expected=f"each block on {criteria.gossip_share:.0%} of the nodes one slot after its own",
         seen=some([f"{pool.pool} pool still on {len(pool.nodes)} of {pool.of}" for pool in flat]),
         action="compare the peers of the nodes named with the others'; look at their network and seeds"
@@ -85,18 +85,18 @@ def judge(survey: Survey, chain: Chain, past: Past, criteria: Criteria) -> Findi
             "late_before": len(before),
             "lowest_share": round(min((each.share for each in seen), default=1.0), 4),
             "agreement": round(agreement(survey), 4),
-            "apart_slots": None if apart is None else round(apart, 1),
+            "agreed_share": None if agreed is None else round(agreed, 3),
             "flat_nodes": max((len(pool.nodes) for pool in flat), default=0),
         },
     )
 
 
 def _problems(
-    late: Sequence[Arrival], before: int, apart: float | None, flat: Sequence[FlatPool], criteria: Criteria
+    late: Sequence[Arrival], before: int, agreed: float | None, flat: Sequence[FlatPool], criteria: Criteria
 ) -> tuple[str, ...]:
     missing = len(late) >= criteria.gossip_fail_blocks
     slow = not missing and len(late) + before >= criteria.gossip_fail_blocks
-    slow = slow or (not missing and apart is not None and apart >= criteria.agreement_slots)
+    slow = slow or (not missing and agreed is not None and agreed < criteria.agreement_floor)
     still = any(len(pool.nodes) > 1 and len(pool.nodes) >= criteria.pool_flat_share * pool.of for pool in flat)
     return (*[NO_GOSSIP] * missing, *[SLOW_GOSSIP] * slow, *[POOL_FLAT] * still)
 
@@ -114,13 +114,13 @@ def _summary(
     seen: Sequence[Arrival],
     late: Sequence[Arrival],
     hearing: int,
-    apart: float | None,
+    agreed: float | None,
     flat: Sequence[FlatPool],
     criteria: Criteria,
 ) -> str:
     words = f"{len(seen) - len(late)} of {len(seen)} blocks on {criteria.gossip_share:.0%} of {hearing} nodes in time"
-    if apart is not None and apart >= criteria.agreement_slots:
-        words += f", no common tip for {apart:.0f} slots"
+    if agreed is not None and agreed < criteria.agreement_floor:
+        words += f", one tip everywhere in only {agreed:.0%} of the looks"
     return words + "".join(f", {pool.pool} pool still on {len(pool.nodes)} nodes" for pool in flat)
 
 

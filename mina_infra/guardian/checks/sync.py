@@ -14,6 +14,7 @@ from mina_infra.guardian.criteria import Criteria
 from mina_infra.guardian.evidence import Evidence
 from mina_infra.guardian.findings import CheckInfo, Finding, Row, Slots, State, some
 from mina_infra.guardian.forks import Standing
+from mina_infra.guardian.past import Past, agreement
 from mina_infra.guardian.survey import Answer, Survey
 
 CHECK = CheckInfo(
@@ -50,12 +51,15 @@ class _Position:
 def look(evidence: Evidence) -> Finding:
     """Judge what was gathered."""
     assert isinstance(evidence.survey, Survey)
-    return judge(evidence.survey, evidence.criteria)
+    return judge(evidence.survey, evidence.criteria, evidence.past)
 
 
-def judge(survey: Survey, criteria: Criteria) -> Finding:
-    """All expected daemons within `behind_blocks` of the reference tip; since when one lags is read off the chain."""
-    positions = {node: _position(survey, node, criteria) for node in survey.answers}
+def judge(survey: Survey, criteria: Criteria, past: Past | None = None) -> Finding:
+    """All expected daemons within `behind_blocks` of the reference tip; since when one lags is read off the chain.
+
+    Earlier looks tell since when a node is not synced any more, and whether one that catches up gets on.
+    """
+    positions = {node: _position(survey, node, criteria, past or Past()) for node in survey.answers}
     at = {place: [node for node, each in positions.items() if each.place is place] for place in _Place}
     total, synced = len(survey.expected), len(at[_Place.AT_TIP])
     enough = total > 0 and synced / total >= criteria.synced_share
@@ -75,7 +79,12 @@ def judge(survey: Survey, criteria: Criteria) -> Finding:
         warnings=(f"behind, within the criteria: {some(off)}",) if tolerated else (),
         problems=_problems(survey, positions),
         settling=state is not State.PASS and not at[_Place.STUCK],
-        figures={"expected": total, "at_tip": synced, "reference": survey.reference},
+        figures={
+            "expected": total,
+            "at_tip": synced,
+            "reference": survey.reference,
+            "agreement": round(agreement(survey), 4),
+        },
     )
 
 
@@ -105,11 +114,12 @@ def _hang(status: SyncStatus) -> str:
     return STUCK if status is SyncStatus.SYNCED else BOOTSTRAP_HANGS
 
 
-def _position(survey: Survey, node: str, criteria: Criteria) -> _Position:
+def _position(survey: Survey, node: str, criteria: Criteria, past: Past) -> _Position:
     answer = survey.answers[node]
     up = criteria.slots(answer.status.uptime_secs * 1000)
     if not answer.synced or survey.reference is None:
-        return _starting(answer, up, criteria)
+        synced = past.synced_ms.get(node)
+        return _starting(answer, up if synced is None else min(up, criteria.slots(answer.now_ms - synced)), criteria)
     lag, first_missing = _lag(survey, node)
     if lag <= criteria.behind_blocks:
         return _Position(_Place.AT_TIP, "at the tip", lag)
@@ -121,13 +131,22 @@ def _position(survey: Survey, node: str, criteria: Criteria) -> _Position:
     found = f"{lag} blocks behind for {since:.0f} slots, says {answer.status.sync_status}"
     if lag <= criteria.behind_fail_blocks:
         return _Position(_Place.BEHIND, found, lag, since)
-    return _Position(_Place.STUCK if since > limit else _Place.UNDER_WAY, found, lag, since)
+    hangs = since > limit and not (catching_up and _gets_on(survey, node, lag, criteria, past))
+    return _Position(_Place.STUCK if hangs else _Place.UNDER_WAY, found, lag, since)
 
 
-def _starting(answer: Answer, up: float, criteria: Criteria) -> _Position:
-    found = f"{answer.status.sync_status}, up for {up:.0f} slots"
-    stuck = up > criteria.bootstrap_fail_slots
-    return _Position(_Place.STUCK if stuck else _Place.UNDER_WAY, found, since_slots=up)
+def _gets_on(survey: Survey, node: str, lag: int, criteria: Criteria, past: Past) -> bool:
+    """Whether a node lacks fewer blocks than a slot ago."""
+    look = past.before(survey.now_ms - criteria.slot_ms)
+    if look is None or node not in look.nodes:
+        return False
+    return lag < max(counts.height for counts in look.nodes.values()) - look.nodes[node].height
+
+
+def _starting(answer: Answer, since: float, criteria: Criteria) -> _Position:
+    found = f"{answer.status.sync_status} for {since:.0f} slots"
+    stuck = since > criteria.bootstrap_fail_slots
+    return _Position(_Place.STUCK if stuck else _Place.UNDER_WAY, found, since_slots=since)
 
 
 def _lag(survey: Survey, node: str) -> tuple[int, Block | None]:
