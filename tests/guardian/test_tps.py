@@ -94,14 +94,16 @@ def test_empty_blocks_are_the_matter_of_inclusion() -> None:
     assert (found.state, found.asked, "inclusion" in found.summary) == (State.UNKNOWN, False, True)
 
 
-@pytest.mark.parametrize(("growth", "words"), [(119, ()), (120, ("pool-grows",)), (121, ("pool-grows",))])
+@pytest.mark.parametrize(("growth", "words"), [(123, ()), (124, ("pool-grows",)), (125, ("pool-grows",))])
 def test_a_pool_that_keeps_half_of_what_is_sent_is_told(growth: int, words: tuple[str, ...]) -> None:
-    found = finding(4, 4.0, pool=Pool(growth, -40_000, 60_000))  # in which 240 were sent
+    found = finding(
+        4, 4.0, pool=Pool(growth, -40_000, 60_000)
+    )  # in which 240 were sent, 4 since the last block but one
     assert (found.state, found.problems) == (State.PASS, words)
     assert finding(6, 20.0, pool=Pool(growth + 999, -40_000, 60_000)).problems == ()  # in overload it must grow
 
 
 def test_what_came_since_the_last_block_waits_for_the_next_one() -> None:
-    """240 sent in a minute, the last block 30 s ago: 120 of the pool are no wonder."""
-    for growth, words in ((239, ()), (240, ("pool-grows",))):
+    """240 sent in a minute, the last block but one 31 s ago: 124 of the pool are no wonder."""
+    for growth, words in ((243, ()), (244, ("pool-grows",))):
         assert finding(4, 4.0, pool=Pool(growth, 30_000, 90_000)).problems == words

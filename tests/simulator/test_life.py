@@ -184,3 +184,12 @@ def test_a_start_on_a_used_memory_volume_is_a_restart() -> None:
     first.network.stop("seed-1")
     assert store.frontier is not None
     assert len(store.frontier.blocks) > 3
+
+
+def test_a_restart_offers_nothing_twice() -> None:
+    """The pool of a network in which one node started again is that of the same network without."""
+    network = SimulatedNetwork(seed=5)
+    network.run(slots=60)
+    before = network.network.load.offered_at(network.now_ms)
+    network.restart("plain-1")
+    assert network.network.load.offered_at(network.now_ms) == before

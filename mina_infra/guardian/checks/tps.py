@@ -62,14 +62,18 @@ def look(evidence: Evidence) -> Finding:
     if evidence.history is None or halted(evidence.history, survey.now_ms, criteria):
         return unjudged(CHECK.name, evidence.history, survey, criteria)
     load = senders(evidence.outputs, survey, criteria)
-    pool = pool_growth(evidence.past, survey, criteria)
+    deployed = sum(node.load_tps > 0 for node in evidence.outputs.daemons())
+    pool = pool_growth(evidence.past, survey, load, criteria) if len(load) == deployed else None
     return judge(evidence.history, load, evidence.outputs.chain, pool, criteria)
 
 
-def pool_growth(past: Past, survey: Survey, criteria: Criteria) -> Pool | None:
-    """Against a look some slots ago, over the nodes that were seen in both."""
+def pool_growth(past: Past, survey: Survey, load: Sequence[Sender], criteria: Criteria) -> Pool | None:
+    """Against a look some slots ago, over the nodes that were seen in both.
+
+    None unless all user agents sent all the time: of one that restarts nobody knows what it sends.
+    """
     earlier = past.before(survey.now_ms - 2 * criteria.pool_slots * criteria.slot_ms)
-    if earlier is None:
+    if earlier is None or any(each.from_ms > earlier.at_ms for each in load):
         return None
     both = [
         answer.status.metrics.transaction_pool_size - earlier.nodes[node].pool_size
@@ -102,7 +106,7 @@ def judge(
         return Finding(CHECK.name, State.UNKNOWN, why, asked=False, figures=figures)
     bound = _bound(measure, goal * criteria.fill, criteria)
     low = measure.measured < bound
-    grows = _grows(pool, load, blocks[-1].date_ms) and measure.sent < goal * criteria.fill
+    grows = _grows(pool, load, blocks[-2].date_ms) and measure.sent < goal * criteria.fill
     return Finding(
         check=CHECK.name,
         state=State.FAIL if low else State.PASS,
@@ -158,11 +162,12 @@ def _bound(measure: _Measure, achievable: float, criteria: Criteria) -> float:
     return max(0.0, measure.sent - criteria.tps_sigmas * math.sqrt(measure.sent / measure.seconds))
 
 
-def _grows(pool: Pool | None, load: Sequence[Sender], tip_ms: int) -> bool:
-    """At least half of what was sent stayed, and too many for chance; what came since the tip had no block yet."""
+def _grows(pool: Pool | None, load: Sequence[Sender], block_ms: int) -> bool:
+    """At least half of what was sent stayed, and too many for chance. What came since the last block but one may wait:
+    most nodes have not heard the newest one when it has just been made."""
     if pool is None:
         return False
-    arrived, waiting = offered(load, pool.from_ms, pool.to_ms), offered(load, tip_ms, pool.to_ms)
+    arrived, waiting = offered(load, pool.from_ms, pool.to_ms), offered(load, block_ms, pool.to_ms)
     return pool.growth - waiting >= max(arrived / 2, 4 * math.sqrt(arrived), 10)
 
 
