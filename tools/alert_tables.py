@@ -62,7 +62,8 @@ def _after(rule: Rule) -> str:
 
 def _plain(title: str) -> str:
     """A template as its reader knows it: `{{ $labels.testnet }}: ` is said by the label itself."""
-    words = title.removeprefix("{{ $labels.testnet }}: ")
+    title = title.removeprefix("{{ $labels.testnet }}: ")
+    words = re.sub(r"\{\{ with .*? \}\}(.*?)\{\{ \. \}\}(.*?)\{\{ end \}\}", r"\1…\2", title)
     words = re.sub(r"\{\{ \$labels\.testnet \}\}", "the testnet", words)
     words = re.sub(r"\{\{ \$labels\.(\w+) \}\}", r"(\1)", words)
     return re.sub(r"\{\{ \$value[^}]*\}\}", "…", words)

@@ -56,10 +56,12 @@ def _silent(network: Network) -> Rule:
 def _verdicts(network: Network) -> Iterator[Rule]:
     slot = network.pace.seconds(1)
     unstable = _of(network, metrics.CRITERION_STATE, 'state="unstable"')
+    # A verdict that no criterion explains counts too.
+    verdict = _of(network, metrics.HEALTH, 'health="unstable"')
     yield Rule(
         "TestnetUnstable", Severity.CRITICAL, "verdict", "unstable",
-        f"max by (testnet, criterion) ({unstable}) == 1",
-        "{{ $labels.testnet }} is unstable by criterion {{ $labels.criterion }} of the runbook",
+        f"max by (testnet, criterion) ({unstable}) == 1\nor on (testnet) max by (testnet) ({verdict}) == 1",
+        "{{ $labels.testnet }} is unstable{{ with $labels.criterion }} by criterion {{ . }} of the runbook{{ end }}",
         "`mina-infra verify` prints the evidence and the runbook's action.",
     )  # fmt: skip
     failed = _of(network, metrics.CHECK_STATE, 'state="fail"')

@@ -149,6 +149,7 @@ CASES: tuple[Case, ...] = (
     Case("there is no watch", ("WatchSilent",), watched={"mina_infra_last_look_timestamp_seconds": None}),
     Case("a criterion is unstable", ("TestnetUnstable",),
          watched={'mina_infra_criterion_state,criterion="1",state="unstable"': flat(1)}),
+    Case("the verdict is unstable", ("TestnetUnstable",), watched={'mina_infra_health,health="unstable"': flat(1)}),
     Case("a check fails", ("CheckFailed",), watched={'mina_infra_check_state,check="forks",state="fail"': flat(1)}),
     Case("a check failed for a moment", watched={'mina_infra_check_state,check="forks",state="fail"': "0x34 1x900"}),
     Case("a check is blind for an hour", ("CheckBlind",),
