@@ -13,7 +13,7 @@ from tests.simulator.fake_api import FakeApi
 
 
 def forward(pod: str) -> dict[str, object]:
-    return kwok.port_forward(kwok.metadata("ns", pod, "uid"), [3085], 40000)
+    return kwok.port_forward(kwok.metadata("ns", pod, "uid"), {40000: [3085]})
 
 
 def test_the_newest_object_of_a_kind_is_changed_again_after_each_change(tmp_path: Path) -> None:
