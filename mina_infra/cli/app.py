@@ -37,6 +37,7 @@ COMMANDS = (
     "operate:publish",
     "operate:post_deploy",
     "watch:watch",
+    "report:report",
     "lifecycle:pause",
     "lifecycle:resume",
     "recover:recover",

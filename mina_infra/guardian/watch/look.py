@@ -53,7 +53,7 @@ class Judged:
 def judge(evidence: Evidence, findings: tuple[Finding, ...], slots: Slots) -> Judged:
     """Conclude from one look, given what was remembered of the slots before it."""
     direct: list[Symptom] = []
-    figures: dict[str, float | int | None] = _of_findings(findings)
+    figures = _of_findings(findings) | _constants(evidence.criteria)
     if isinstance(evidence.survey, Survey):
         survey, criteria = evidence.survey, evidence.criteria
         slots = _of_chain(slots, survey)
@@ -136,6 +136,15 @@ def _of_findings(findings: Iterable[Finding]) -> dict[str, float | int | None]:
         "filled": filled,
         "slots": judged,
         "active_stake": _number(production.get("active_stake")),
+    }
+
+
+def _constants(criteria: Criteria) -> dict[str, float | int | None]:
+    """What a reader of the history needs to make rates of heights and stake of rates."""
+    return {
+        "slot_s": criteria.slot_ms / 1000,
+        "active_slots": criteria.active_slots,
+        "expected_fill": round(criteria.fill, 6),
     }
 
 
