@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from mina_infra.daemon.replies import SyncStatus
 from mina_infra.guardian.criteria import Criteria
 from mina_infra.guardian.findings import some
+from mina_infra.guardian.forks import Standing
 from mina_infra.guardian.survey import Answer, Cause, Survey
 from mina_infra.guardian.watch.symptoms import Onset, Severity, Symptom
 from mina_infra.outputs import NodeOutput
 
 PRODUCTION, FORKS = "production", "forks"
-HALT, SLOW, PARTITION, ISOLATED = "halt", "slow-production", "partition", "isolated"
+HALT, SLOW = "halt", "slow-production"
+FORK, PARTITION, ISOLATED = "fork", "partition", "isolated"
 
 # With less than this share of the due stake able to produce, a block is a matter of luck: 1 in 14 slots at f = 3/4.
 _HALTED = 0.05
@@ -171,6 +173,19 @@ def sides(survey: Survey, criteria: Criteria) -> list[list[str]]:
     for node, identity in settled:
         found.setdefault(groups.root(identity), []).append(node)
     return sorted(found.values(), key=lambda side: (-len(side), side))
+
+
+def fork_symptoms(survey: Survey, criteria: Criteria) -> Iterable[Symptom]:
+    """A branch that is deeper than healthy networks ever have, from the first look on; it counts when it lasts."""
+    deep = {
+        node: relation.own or 0
+        for node, relation in survey.relations.items()
+        if relation.standing is Standing.FORKED and (relation.own or 0) >= criteria.fork_warn_depth
+    }
+    if deep:
+        words = f"{len(deep)} daemons on a branch up to {max(deep.values())} blocks deep: {some(sorted(deep))}"
+        action = "compare peers and chain ids of the sides"
+        yield Symptom(FORKS, FORK, Severity.WARNING, Onset.LASTING, words, tuple(sorted(deep)), action)
 
 
 def partition_symptoms(survey: Survey, nodes: Iterable[NodeOutput], criteria: Criteria) -> Iterable[Symptom]:

@@ -18,6 +18,7 @@ from mina_infra.guardian.watch.direct import (
     OnlineStake,
     announced_slots,
     broken_announcements,
+    fork_symptoms,
     online_stake,
     partition_symptoms,
     stake_symptoms,
@@ -59,6 +60,7 @@ def judge(evidence: Evidence, findings: tuple[Finding, ...], slots: Slots) -> Ju
         slots = _of_chain(slots, survey)
         stake = online_stake(evidence.outputs.nodes, survey, criteria)
         direct += partition_symptoms(survey, evidence.outputs.nodes, criteria)
+        direct += fork_symptoms(survey, criteria)
         if slots.began and criteria.online_stake > 0:
             direct += stake_symptoms(stake)
             slots, told = _count(slots, survey, evidence, figures)

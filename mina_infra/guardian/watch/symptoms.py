@@ -144,7 +144,7 @@ def _symptom(finding: Finding, problem: str) -> Symptom:
     if finding.state is State.UNKNOWN or problem in _UNSEEN:
         severity, onset = Severity.BLIND, Onset.SETTLING
     elif finding.state is State.PASS:
-        severity, onset = Severity.WARNING, Onset.LASTING
+        severity, onset = Severity.WARNING, Onset.CONFIRMED
     else:
         severity, onset = Severity.FAILURE, Onset.SETTLING if finding.settling else Onset.CONFIRMED
         if problem == "split" and len(nodes) >= 2:
