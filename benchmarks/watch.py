@@ -5,8 +5,8 @@
     python benchmarks/watch.py --clean 20         # 24 simulated hours without a fault, so many seeds
 
 `delay`: slots from the fault to the message. `owed`: slots to the message from the moment when the fault could be known
-at all: the second announced slot after a silent halt, the fault itself elsewhere. Exit code 1 when a fault is missed, owed
-exceeds two slots and a poll where that is promised, or a clean day is not silent.
+at all: the second announced slot after a silent halt, the fault itself elsewhere. Exit code 1 when a fault is missed,
+owed exceeds two slots and a poll where that is promised, or a clean day is not silent.
 """
 
 from __future__ import annotations
@@ -191,10 +191,9 @@ def clean_days(folder: Path, seeds: int, nodes: int, hours: float) -> bool:
             run.watch(hours * 3600 / run.slot_s)
         for at, change in run.told:
             silent = False
-            slot = (at - run.now) / run.slot_s
-            print(
-                f"seed {seed}: {change.kind} {change.check}: {change.problem}, {-slot:.0f} slots before the end: {change.summary}"
-            )
+            left = (run.now - at) / run.slot_s
+            words = f"{change.kind} {change.check}: {change.problem}: {change.summary}"
+            print(f"seed {seed}: {words}, {left:.0f} slots before the end")
     print(f"{seeds} clean runs of {hours:g} h, {nodes} nodes: {'silent' if silent else 'NOT SILENT'}")
     return silent
 
