@@ -104,6 +104,7 @@ class _Options:
 async def _watch(
     api: "KubeApi", place: Place, network: Deployed, document: "OutputsDocument", file: Path, options: _Options
 ) -> int:
+    from mina_infra.cli.known import known_issues_of
     from mina_infra.cluster.cluster import KubeCluster
     from mina_infra.guardian.clock import WallClock
     from mina_infra.guardian.verify import refuse_foreign
@@ -126,7 +127,16 @@ async def _watch(
             history, Lines(_printer(options.json)), options.hooks, clock, _say, exported.count  # type: ignore[arg-type]
         )  # fmt: skip
         watcher = Watcher(
-            cluster, document, history, post, clock, options.poll, _documents(place, network), exported.take, _say
+            cluster,
+            document,
+            history,
+            post,
+            clock,
+            options.poll,
+            _documents(place, network),
+            exported.take,
+            _say,
+            known_issues_of(place),
         )
         _say(f"watching {document.testnet}: {len(document.daemons())} daemons; history in {file}")
         _end_on_signals()

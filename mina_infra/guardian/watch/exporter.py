@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from mina_infra.errors import MinaInfraError
 from mina_infra.guardian.findings import State
+from mina_infra.guardian.instability import Stability
 from mina_infra.guardian.verdict import Health
 from mina_infra.guardian.watch import metrics
 from mina_infra.guardian.watch.look import fill_of
@@ -75,6 +76,10 @@ def samples_of(looked: Looked) -> Iterator[Sample]:
         state = str(finding.state) if finding.asked else NOT_ASKED
         for each in (*map(str, State), NOT_ASKED):
             yield Sample(metrics.CHECK_STATE, state == each, (finding.check, each))
+    for judgement in judged.judgements:
+        for stability in Stability:
+            labels = (str(judgement.number), str(stability))
+            yield Sample(metrics.CRITERION_STATE, judgement.state is stability, labels)
     for symptom in judged.seen.symptoms.values():
         yield Sample(metrics.PROBLEM_NODES, len(symptom.nodes) or 1, (symptom.check, symptom.problem))
     for name, metric in _FIGURES:

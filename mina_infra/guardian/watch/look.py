@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from mina_infra.guardian import instability
 from mina_infra.guardian.checks.production import producers_up_ms
 from mina_infra.guardian.criteria import Criteria
 from mina_infra.guardian.evidence import Evidence
 from mina_infra.guardian.findings import Finding, State, Value
 from mina_infra.guardian.forks import Standing
+from mina_infra.guardian.instability import Judgement, Memories, Stability
 from mina_infra.guardian.survey import Survey
 from mina_infra.guardian.watch.direct import (
     HALT,
@@ -25,6 +27,9 @@ from mina_infra.guardian.watch.direct import (
 )
 from mina_infra.guardian.watch.rate import Rate, empty_since_tip, finished_slots
 from mina_infra.guardian.watch.symptoms import Onset, Seen, Severity, Symptom, gravity, symptoms_of
+
+CRITERIA = "criteria"
+"""The check that stands for the runbook's eight criteria of an unstable testnet."""
 
 Figures = Mapping[str, float | int | None]
 
@@ -49,10 +54,12 @@ class Judged:
     seen: Seen
     slots: Slots
     figures: Figures
+    judgements: tuple[Judgement, ...] = ()
+    memories: Memories = field(default_factory=dict)
 
 
-def judge(evidence: Evidence, findings: tuple[Finding, ...], slots: Slots) -> Judged:
-    """Conclude from one look, given what was remembered of the slots before it."""
+def judge(evidence: Evidence, findings: tuple[Finding, ...], slots: Slots, memories: Memories) -> Judged:
+    """Conclude from one look, given what was remembered of the slots and of the instability criteria before it."""
     direct: list[Symptom] = []
     figures = _of_findings(findings) | _constants(evidence.criteria)
     if isinstance(evidence.survey, Survey):
@@ -67,7 +74,26 @@ def judge(evidence: Evidence, findings: tuple[Finding, ...], slots: Slots) -> Ju
             direct += told
             findings = tuple(_by_slots(each, direct) for each in findings)
         figures |= _of_survey(survey, stake)
-    return Judged(evidence, findings, symptoms_of(evidence, findings, direct), slots, figures)
+    judgements, memories = instability.judge(evidence, findings, memories, hysteresis=True)
+    seen = symptoms_of(evidence, findings, [*direct, *_unstable(judgements, memories)])
+    seen = replace(seen, blind={**seen.blind, **_undecided(judgements)})
+    return Judged(evidence, findings, seen, slots, figures, judgements, memories)
+
+
+def _unstable(judgements: Iterable[Judgement], memories: Memories) -> Iterable[Symptom]:
+    """The runbook's criteria that are shown now; their own confirmation has been waited for already."""
+    for each in judgements:
+        if each.state is Stability.UNSTABLE and memories[each.name].good_since is None:
+            nodes = tuple(dict.fromkeys(str(row["node"]) for row in each.evidence if row.get("node") is not None))
+            words = f"unstable by criterion {each.number}, {each.criterion.title}: {each.summary}"
+            action = f"{each.event.action} ({each.event.criticality}; {each.event.owner})"
+            yield Symptom(CRITERIA, each.name, Severity.FAILURE, Onset.AT_ONCE, words, nodes, action)
+
+
+def _undecided(judgements: Iterable[Judgement]) -> Mapping[str, frozenset[str]]:
+    """Whether some criterion that was asked cannot be told: then its absence proves nothing."""
+    unknown = [each for each in judgements if each.asked and each.state is Stability.UNKNOWN]
+    return {CRITERIA: frozenset()} if unknown else {}
 
 
 def _of_chain(slots: Slots, survey: Survey) -> Slots:

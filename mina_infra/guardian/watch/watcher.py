@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 
 import msgspec
 
 from mina_infra.cluster.cluster import Cluster
 from mina_infra.errors import MinaInfraError
+from mina_infra.guardian import instability
 from mina_infra.guardian.checks import judge_all
 from mina_infra.guardian.clock import Clock, WallClock
+from mina_infra.guardian.crashes.known import KnownIssue
 from mina_infra.guardian.criteria import Criteria, criteria_of
 from mina_infra.guardian.evidence import Evidence, Unseen, gather
 from mina_infra.guardian.past import Past
@@ -46,6 +48,7 @@ class Memory:
     book: Book = field(default_factory=Book)
     mailbox: Mailbox = field(default_factory=Mailbox)
     slots: Slots = field(default_factory=Slots)
+    criteria: Mapping[str, instability.Memory] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Watcher:
     documents: Documents | None = None
     on_look: Callable[[Looked], None] = lambda looked: None
     warn: Warn = lambda line: None
+    known: tuple[KnownIssue, ...] = ()
     memory: Memory = field(default_factory=Memory)
     last: Looked | None = None
 
@@ -128,7 +132,7 @@ class Watcher:
         await self._renew()
         started = self.clock.now()
         evidence = await self._gather(criteria_of(self.outputs).watching())
-        judged = judge(evidence, judge_all(evidence), self.memory.slots)
+        judged = judge(evidence, judge_all(evidence), self.memory.slots, self.memory.criteria)
         looked = self._conclude(judged, started)
         self.history.record(_record(looked))
         self.memory, self.last = looked.memory, looked
@@ -150,7 +154,7 @@ class Watcher:
         before = self.last.judged.evidence if self.last else None
         try:
             async with asyncio.timeout(LOOK_S):
-                return await gather(self.cluster, self.outputs, criteria, self.clock, before=before)
+                return await gather(self.cluster, self.outputs, criteria, self.clock, before=before, known=self.known)
         except TimeoutError:
             reason = f"the cluster did not answer within {LOOK_S:.0f} s"
             past = before.kept() if before else Past()
@@ -170,7 +174,7 @@ class Watcher:
         health = health_now(book, judged)
         mailbox = before.mailbox.put(changes, moment.elapsed_s if moment.gap else None, at)
         mailbox, message = mailbox.take(self.outputs.testnet, health, len(book.open), at)
-        memory = replace(before, at=at, book=book, mailbox=mailbox, slots=judged.slots)
+        memory = Memory(at, book, mailbox, judged.slots, judged.memories)
         return Looked(judged, memory, moment, health, at - started, changes, message)
 
 

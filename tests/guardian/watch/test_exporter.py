@@ -11,7 +11,7 @@ import pytest
 
 from mina_infra.guardian.watch.exporter import Exported, ExporterError, samples_of, serving
 from mina_infra.guardian.watch.history import History
-from mina_infra.guardian.watch.metrics import CRITERION_STATE, METRICS
+from mina_infra.guardian.watch.metrics import METRICS
 from mina_infra.guardian.watch.watcher import Looked
 from tests.guardian.watch.watching import IDENTITY, Watching, watching
 
@@ -64,7 +64,7 @@ def test_every_metric_is_exported_by_a_watch_that_has_seen_everything(tmp_path: 
     exported.take(look(run))
     exported.count("stdout", "delivered")
     names = set(re.findall(r"^(mina_infra_\w+)\{", exported.text(), re.MULTILINE))
-    assert {metric.name for metric in METRICS} - names <= {CRITERION_STATE.name}
+    assert names == {metric.name for metric in METRICS}
 
 
 @pytest.mark.parametrize(
