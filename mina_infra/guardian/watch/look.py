@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from mina_infra.guardian import instability
@@ -26,7 +26,7 @@ from mina_infra.guardian.watch.direct import (
     stake_symptoms,
 )
 from mina_infra.guardian.watch.rate import Rate, empty_since_tip, finished_slots
-from mina_infra.guardian.watch.symptoms import Onset, Seen, Severity, Symptom, gravity, symptoms_of
+from mina_infra.guardian.watch.symptoms import Key, Onset, Seen, Severity, Symptom, gravity, symptoms_of
 
 CRITERIA = "criteria"
 """The check that stands for the runbook's eight criteria of an unstable testnet."""
@@ -58,8 +58,13 @@ class Judged:
     memories: Memories = field(default_factory=dict)
 
 
-def judge(evidence: Evidence, findings: tuple[Finding, ...], slots: Slots, memories: Memories) -> Judged:
-    """Conclude from one look, given what was remembered of the slots and of the instability criteria before it."""
+def judge(
+    evidence: Evidence, findings: tuple[Finding, ...], slots: Slots, memories: Memories, open_now: Collection[Key] = ()
+) -> Judged:
+    """Conclude from one look, given what was remembered of the slots and of the instability criteria before it.
+
+    `open_now`: the incidents that are open, so that what is still waited for does not fail a check yet.
+    """
     direct: list[Symptom] = []
     figures = _of_findings(findings) | _constants(evidence.criteria)
     if isinstance(evidence.survey, Survey):
@@ -72,7 +77,8 @@ def judge(evidence: Evidence, findings: tuple[Finding, ...], slots: Slots, memor
             direct += stake_symptoms(stake)
             slots, told = _count(slots, survey, evidence, figures)
             direct += told
-            findings = tuple(_by_slots(each, direct) for each in findings)
+            sure = [each for each in direct if each.onset is Onset.AT_ONCE or each.key in open_now]
+            findings = tuple(_by_slots(each, sure) for each in findings)
         figures |= _of_survey(survey, stake)
     judgements, memories = instability.judge(evidence, findings, memories, hysteresis=True)
     seen = symptoms_of(evidence, findings, [*direct, *_unstable(judgements, memories)])
@@ -84,10 +90,9 @@ def _unstable(judgements: Iterable[Judgement], memories: Memories) -> Iterable[S
     """The runbook's criteria that are shown now; their own confirmation has been waited for already."""
     for each in judgements:
         if each.state is Stability.UNSTABLE and memories[each.name].good_since is None:
-            nodes = tuple(dict.fromkeys(str(row["node"]) for row in each.evidence if row.get("node") is not None))
             words = f"unstable by criterion {each.number}, {each.criterion.title}: {each.summary}"
             action = f"{each.event.action} ({each.event.criticality}; {each.event.owner})"
-            yield Symptom(CRITERIA, each.name, Severity.FAILURE, Onset.AT_ONCE, words, nodes, action)
+            yield Symptom(CRITERIA, each.name, Severity.FAILURE, Onset.AT_ONCE, words, action=action)
 
 
 def _undecided(judgements: Iterable[Judgement]) -> Mapping[str, frozenset[str]]:

@@ -132,7 +132,9 @@ class Watcher:
         await self._renew()
         started = self.clock.now()
         evidence = await self._gather(criteria_of(self.outputs).watching())
-        judged = judge(evidence, judge_all(evidence), self.memory.slots, self.memory.criteria)
+        kept = self.memory
+        open_now = {track.key for track in kept.book.open}
+        judged = judge(evidence, judge_all(evidence), kept.slots, kept.criteria, open_now)
         looked = self._conclude(judged, started)
         self.history.record(_record(looked))
         self.memory, self.last = looked.memory, looked

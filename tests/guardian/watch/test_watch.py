@@ -54,7 +54,7 @@ def test_producers_that_are_down_are_a_halt_after_two_slots_and_a_poll(tmp_path:
     began = run.now
     assert run.watch(4) == 1
     assert run.opened_at("production", "halt") - began <= (2 + POLL) * run.slot_s
-    assert len(run.printed) <= 2, "what was sure at once, and what was given its time"
+    assert len(run.printed) <= 3, "what is sure at once, what is given its time, what follows from it"
 
 
 @pytest.mark.parametrize("seed", range(1, 4))
@@ -170,6 +170,31 @@ def test_a_restarted_node_is_no_incident(tmp_path: Path) -> None:
     run.here.network.restart("whale-1", down_slots=0.5)
     run.watch(20)
     assert run.told() == []
+
+
+def test_producers_that_are_exchanged_within_a_slot_are_no_halt(tmp_path: Path) -> None:
+    """A new image, for instance: for a moment nobody can produce, and no criterion of the runbook is met by that."""
+    run = watching(tmp_path)
+    run.watch(2)
+    producers = [name for name in run.here.network.names if name.startswith(("whale", "fish"))]
+    for name in producers:
+        run.here.network.network.stop(name)
+    run.watch(1)
+    for name in producers:
+        run.here.network.restart(name)
+    run.watch(20)
+    assert "production" not in {check for _, check, _ in run.told()}
+    assert ("opened", "criteria", "not-produced") not in run.told()
+
+
+def test_a_criterion_of_the_runbook_is_told_with_its_row(tmp_path: Path) -> None:
+    run = watching(tmp_path)
+    run.watch(2)
+    stop_producers(run)
+    run.watch(5)
+    found = next(each for message in run.printed for each in message.changes if each.problem == "not-produced")
+    assert "criterion 2" in found.summary
+    assert "hotfix" in found.action
 
 
 def test_one_look_confirms_a_failure_and_ends(tmp_path: Path) -> None:
