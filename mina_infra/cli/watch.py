@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mina_infra.cluster.api import KubeApi
     from mina_infra.guardian.watch.history import History
     from mina_infra.guardian.watch.messages import Message
+    from mina_infra.guardian.watch.sinks import Webhook
     from mina_infra.outputs import OutputsDocument
 
 WATCHED = Deployed()
@@ -92,7 +93,7 @@ def watch(
 
 @dataclass(frozen=True)
 class _Options:
-    hooks: tuple[object, ...]
+    hooks: "tuple[Webhook, ...]"
     metrics_port: int | None
     metrics_host: str
     seconds: int | None
@@ -123,9 +124,7 @@ async def _watch(
             serves = serving(exported, options.metrics_port, options.metrics_host)
             port = await stack.enter_async_context(serves)
             _say(f"metrics at http://{options.metrics_host}:{port}/metrics")
-        post = Post(
-            history, Lines(_printer(options.json)), options.hooks, clock, _say, exported.count  # type: ignore[arg-type]
-        )  # fmt: skip
+        post = Post(history, Lines(_printer(options.json)), options.hooks, clock, _say, exported.count)
         watcher = Watcher(
             cluster,
             document,
@@ -138,8 +137,8 @@ async def _watch(
             _say,
             known_issues_of(place),
         )
-        _say(f"watching {document.testnet}: {len(document.daemons())} daemons; history in {file}")
         _end_on_signals()
+        _say(f"watching {document.testnet}: {len(document.daemons())} daemons; history in {file}")
         until = None if options.seconds is None else clock.now() + options.seconds
         return await watcher.run(until=until, once=options.once)
 
