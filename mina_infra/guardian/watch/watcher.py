@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 
 import msgspec
 
@@ -194,8 +194,9 @@ def health_now(book: Book, judged: Judged) -> Health:
 
 def _nothing(reason: str, outputs: OutputsDocument, criteria: Criteria, at: float, past: Past) -> Evidence:
     """A look in which nothing was seen."""
-    known = {"outputs": outputs, "criteria": criteria, "at": at, "past": past, "history": None, "known": ()}
-    unseen = {each.name: Unseen(reason) for each in fields(Evidence) if each.name not in known}
+    known = {"outputs": outputs, "criteria": criteria, "at": at, "past": past}
+    asked = [each.name for each in fields(Evidence) if each.default is MISSING and each.name not in known]
+    unseen = {name: Unseen(reason) for name in asked}
     return Evidence(**known, **unseen)  # type: ignore[arg-type]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from mina_infra.guardian.checks import CHECKS
 from mina_infra.guardian.watch.history import History
+from mina_infra.simulator import virtual_time
 from mina_infra.simulator.node import NodeSpec
 from tests.guardian.watch.watching import IDENTITY, Watching, watching
 
@@ -135,6 +137,20 @@ def test_an_api_server_that_is_away_is_one_message_and_one_when_it_is_back(tmp_p
     run.here.cluster.blind_to = set()
     assert run.watch(6) == 0
     assert run.told()[1:] == [("closed", "watch", "cannot-look")]
+
+
+def test_a_cluster_that_never_answers_is_a_look_without_sight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = watching(tmp_path)
+
+    async def hang() -> object:
+        await asyncio.sleep(3600)
+        raise AssertionError("nobody waits so long")
+
+    monkeypatch.setattr(run.here.cluster, "deployments", hang)
+    with History.open(run.file, IDENTITY) as history:
+        looked = virtual_time.run(run.watcher(history).look())
+    assert str(looked.health) == "could not tell"
+    assert "did not answer within 120 s" in looked.judged.seen.symptoms[("watch", "cannot-look")].summary
 
 
 def test_a_fault_is_not_over_because_nobody_can_look(tmp_path: Path) -> None:
