@@ -58,10 +58,8 @@ class Judged:
     memories: Memories = field(default_factory=dict)
 
 
-def judge(
-    evidence: Evidence, findings: tuple[Finding, ...], slots: Slots, memories: Memories, open_now: Collection[Key] = ()
-) -> Judged:
-    """Conclude from one look, given what was remembered of the slots and of the instability criteria before it.
+def judge(evidence: Evidence, findings: tuple[Finding, ...], slots: Slots, open_now: Collection[Key] = ()) -> Judged:
+    """Conclude from one look, given what was remembered of the slots before it.
 
     `open_now`: the incidents that are open, so that what is still waited for does not fail a check yet.
     """
@@ -80,10 +78,18 @@ def judge(
             sure = [each for each in direct if each.onset is Onset.AT_ONCE or each.key in open_now]
             findings = tuple(_by_slots(each, sure) for each in findings)
         figures |= _of_survey(survey, stake)
-    judgements, memories = instability.judge(evidence, findings, memories, hysteresis=True)
-    seen = symptoms_of(evidence, findings, [*direct, *_unstable(judgements, memories)])
-    seen = replace(seen, blind={**seen.blind, **_undecided(judgements)})
-    return Judged(evidence, findings, seen, slots, figures, judgements, memories)
+    return Judged(evidence, findings, symptoms_of(evidence, findings, direct), slots, figures)
+
+
+def with_criteria(judged: Judged, before: Memories) -> Judged:
+    """The same with the runbook's criteria of an unstable testnet, given what was remembered of them."""
+    judgements, memories = instability.judge(judged.evidence, judged.findings, before, hysteresis=True)
+    shown = {symptom.key: symptom for symptom in _unstable(judgements, memories)}
+    seen = judged.seen
+    seen = replace(
+        seen, symptoms={**seen.symptoms, **shown}, blind={**seen.blind, **_undecided(judgements)}
+    )  # fmt: skip
+    return replace(judged, seen=seen, judgements=judgements, memories=memories)
 
 
 def _unstable(judgements: Iterable[Judgement], memories: Memories) -> Iterable[Symptom]:

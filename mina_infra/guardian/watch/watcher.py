@@ -21,7 +21,7 @@ from mina_infra.guardian.verdict import EXIT_CODES, Health, health_of
 from mina_infra.guardian.verify import pause_seconds
 from mina_infra.guardian.watch.history import History, LookRecord, Span
 from mina_infra.guardian.watch.incidents import Book, Change, Moment, advance
-from mina_infra.guardian.watch.look import Judged, Slots, judge
+from mina_infra.guardian.watch.look import Judged, Slots, judge, with_criteria
 from mina_infra.guardian.watch.messages import Mailbox, Message
 from mina_infra.guardian.watch.sinks import Post, Warn
 from mina_infra.guardian.watch.symptoms import Severity
@@ -134,7 +134,7 @@ class Watcher:
         evidence = await self._gather(criteria_of(self.outputs).watching())
         kept = self.memory
         open_now = {track.key for track in kept.book.open}
-        judged = judge(evidence, judge_all(evidence), kept.slots, kept.criteria, open_now)
+        judged = with_criteria(judge(evidence, judge_all(evidence), kept.slots, open_now), kept.criteria)
         looked = self._conclude(judged, started)
         self.history.record(_record(looked))
         self.memory, self.last = looked.memory, looked
