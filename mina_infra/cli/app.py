@@ -31,6 +31,7 @@ COMMANDS = (
     "verdict:verify",
     "verdict:explain",
     "crashes:crashes",
+    "join:join",
     "access:doctor",
     "access:rbac",
     "operate:seeds",

@@ -86,6 +86,8 @@ def _expire_at(site: Site, reporter: Reporter, yes: bool) -> int:
         reporter.say(each.standing.value, f"{each.testnet} at {site.name}: {each.line(now)}")
         if each.standing is Standing.EXPIRED and not (yes and _remove(site, each.stack or "", reporter)):
             left.append(each)
+        if each.standing is Standing.LEFT and not (yes and _drop(site, each.testnet, reporter)):
+            left.append(each)
     if left and not yes:
         reporter.say("dry run", f"{len(left)} expired at {site.name}; --yes destroys them, `renew` keeps them")
     foreign = any(each.standing is Standing.FOREIGN for each in found)
@@ -116,6 +118,19 @@ def _remove(site: Site, stack: str, reporter: Reporter) -> bool:
         return False
     kept = "; its protected volumes stay" if keep else ""
     reporter.say("destroyed", f"{name}: {summary(dict(result.changes)) or 'nothing was there'}{kept}")
+    return True
+
+
+def _drop(site: Site, namespace: str, reporter: Reporter) -> bool:
+    """Delete a namespace that a killed test left behind; whether that was done."""
+    from mina_infra.cluster.api import NAMESPACE
+
+    try:
+        site.ask(lambda api: api.delete(NAMESPACE, namespace))
+    except MinaInfraError as error:
+        reporter.say("failed", f"{namespace}: {error}", style="red")
+        return False
+    reporter.say("deleted", namespace)
     return True
 
 

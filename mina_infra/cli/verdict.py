@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -40,6 +41,10 @@ def verify(
         list[Path] | None,
         Parameter(negative="", help="Write the report here; .txt, .json, .xml (JUnit), .md or .html. Repeatable."),
     ] = None,
+    join: Annotated[
+        bool,
+        Parameter(negative="", help="Let an outsider join as well (`mina-infra join`): one more node for a while"),
+    ] = False,
     json: Json = False,
 ) -> int:
     """Is the network healthy? Every check with its evidence. Exit code 0 healthy, 1 unstable, 2 could not tell.
@@ -53,7 +58,13 @@ def verify(
     for file in report or ():
         format_of(file)  # a wrong ending is told before the network is asked, not after
     with Reporter() as reporter:
-        verdict = network.session(reporter).verify(profile, skipped)
+        session = network.session(reporter)
+        verdict = session.verify(profile, skipped)
+        if join:
+            from mina_infra.cli.join import let_in
+
+            found = let_in(session.place, session.outputs, reporter, network.road)
+            verdict = replace(verdict, findings=(*verdict.findings, found))
         for file in report or ():
             write(verdict, file)
             reporter.say("report", str(file))

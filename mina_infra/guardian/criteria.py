@@ -126,6 +126,16 @@ class Criteria:
         float,
         Limit("s", "a day, the time between two reports: a crash is not over when its node runs", ("crashes",)),
     ] = 86_400.0
+    join_connect_s: Annotated[
+        float,
+        Limit("s", "for an outsider to find its first peer, once its pod runs (guardian/join)", ("join",)),
+    ] = 120.0
+    join_sync_slots: Annotated[
+        int, Limit("slots", "for it to be at the tip: 30 minutes in slots of 3 minutes (guardian/join)", ("join",))
+    ] = 10
+    join_sync_least_s: Annotated[
+        float, Limit("s", "the same on networks with short slots, where starting alone takes as long", ("join",))
+    ] = 120.0
     burst_crashes: Annotated[
         int, Limit("in an hour", "of one fingerprint are persistent (guardian/crash-burst)", ("crashes",))
     ] = 3

@@ -27,6 +27,8 @@ class Standing(StrEnum):
     LIVING = "living"
     EXPIRED = "expired"
     """Its time is over, and a stack of this project may remove it."""
+    LEFT = "left behind"
+    """The namespace of a test that should have removed it itself: nothing is lost with it, and no stack knows it."""
     KEPT = "kept"
     """Its time is over, it was removed, and its volumes were kept on purpose (`retention: retain`)."""
     FOREIGN = "not ours to remove"
@@ -108,6 +110,8 @@ def _judge(
         return Found(name, Standing.UNKNOWN, reason="its labels name another testnet than itself")
     if "deletionTimestamp" in namespace["metadata"] or not life.expired(now):
         return Found(name, Standing.LIVING, life)
+    if (joined := (namespace["metadata"].get("labels") or {}).get(labels.JOIN)) is not None:
+        return Found(name, Standing.LEFT, life, reason=f"an outsider that joined {joined} for a test")
     owner = owner_of(life.uid, name, environments)
     if owner is None:
         return Found(name, Standing.FOREIGN, life, reason="no stack of this project has it on record")

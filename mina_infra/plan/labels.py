@@ -40,6 +40,8 @@ BY_CONTENT = "mina-infra/by-content"
 """Annotation on a class under a fixed name: what its content is called by, which a change makes another name."""
 STACK = "mina-infra/stack"
 """Annotation on what a stack declares for the whole cluster: which stack that is."""
+JOIN = "mina-infra/join"
+"""On the namespace of an outsider who joins for a test: the testnet that it joins."""
 RENEWED_UNTIL = "mina-infra/renewed-until"
 """Set by `renew` on the live namespace alone; no plan names it, so no `up` takes it away."""
 

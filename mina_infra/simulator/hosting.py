@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ import msgspec
 from mina_infra.daemon.logs import Level
 from mina_infra.simulator import cli_status, live_faults, log_lines, metrics
 from mina_infra.simulator.answers import Answers, View
+from mina_infra.simulator.chain import ChainConstants
 from mina_infra.simulator.flags import Flags
 from mina_infra.simulator.log_files import LogFile
 from mina_infra.simulator.network import Happening, Network
-from mina_infra.simulator.node import Node
+from mina_infra.simulator.node import Node, NodeSpec
 from mina_infra.simulator.pods import DaemonPod
 from mina_infra.simulator.server import HttpServer, Request, Response
 
@@ -49,6 +50,8 @@ class HostedNetwork:
         self.answers = Answers(network)
         self.daemons: dict[str, Daemon] = {}
         """By the name of the node."""
+        self.config: Mapping[str, Any] = {}
+        """The runtime config that its first node was given."""
         network.observer = self._observe
 
     def advance(self) -> None:
@@ -62,6 +65,28 @@ class HostedNetwork:
         sender = self.network.nodes.get(happening.sender or "")
         for template, metadata in log_lines.lines_of(happening, sender):
             daemon.write(template, metadata)
+
+
+def entrance(networks: Iterable[HostedNetwork], namespace: str, start: Start, spec: NodeSpec) -> HostedNetwork | None:
+    """The network of another namespace that a node without a shared ledger enters by the addresses it was given.
+
+    As outside: who has the same runtime config finds the same ledger by its hash, and who dials a node that is there
+    is let in. Nobody is let in by a name or a label.
+    """
+    if start.ledger is not None or not spec.contacts:
+        return None
+    for hosted in networks:
+        known = {node.spec.identity for node in hosted.network.nodes.values()}
+        if hosted.namespace != namespace and hosted.config == start.config and known & set(spec.contacts):
+            return hosted
+    return None
+
+
+def ledger_by_hash(networks: Iterable[HostedNetwork], start: Start, own: ChainConstants) -> ChainConstants:
+    """The chain that a node without a shared ledger takes part in: that of whoever has the same runtime config."""
+    if start.ledger is not None:
+        return own
+    return next((hosted.network.constants for hosted in networks if hosted.config == start.config), own)
 
 
 class Daemon:

@@ -18,6 +18,7 @@ from mina_infra.simulator.node import NodeSpec
 
 CONTAINER = "mina"
 GUARD = "start-guard"
+USER_AGENT = "user-agent"
 STAKE = "mina-infra/stake"
 PEER_ID = "mina-infra/peer-id"
 JOB_LABEL = "mina-infra/job"

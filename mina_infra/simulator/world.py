@@ -19,7 +19,7 @@ from mina_infra.simulator import genesis, kwok, ledger_job, live_faults, log_lin
 from mina_infra.simulator.chain import ChainConstants, chain_id
 from mina_infra.simulator.check_pods import CheckPods, is_check
 from mina_infra.simulator.flags import Flags, Refusal
-from mina_infra.simulator.hosting import Daemon, HostedNetwork, Start, wall_clock
+from mina_infra.simulator.hosting import Daemon, HostedNetwork, Start, entrance, ledger_by_hash, wall_clock
 from mina_infra.simulator.kwok import Kwok
 from mina_infra.simulator.log_files import LogFile
 from mina_infra.simulator.network import Network
@@ -277,7 +277,7 @@ class World:
             return False
         daemon.leave(clean=True)
         constants = ChainConstants.from_runtime_config(start.config, marker.digest if marker else "")
-        self._join(daemon, flags, constants, hold=not complete)
+        self._join(daemon, flags, start, constants, hold=not complete)
         return complete
 
     async def _look_up(self, pod: DaemonPod, flags: Flags) -> Start:
@@ -289,18 +289,23 @@ class World:
         ledger = await self.volumes.directory(pod.namespace, shared) if shared else None
         return Start(directory, ledger, config, complete=bool(path))
 
-    def _join(self, daemon: Daemon, flags: Flags, constants: ChainConstants, *, hold: bool) -> None:
+    def _join(self, daemon: Daemon, flags: Flags, start: Start, constants: ChainConstants, *, hold: bool) -> None:
         pod = daemon.pod
         if hold:  # a chain of its own, which never begins
             constants = replace(constants, chain_id=chain_id({"genesis": pod.uid}))
-        hosted = self._network(pod.namespace, constants)
-        hosted.advance()
         spec = pod.node_spec(flags)
+        assert daemon.directory
+        if hosted := entrance(self.networks.values(), pod.namespace, start, spec):
+            spec = replace(spec, name=f"{pod.namespace}.{spec.name}")
+        else:
+            constants = constants if hold else ledger_by_hash(self.networks.values(), start, constants)
+            hosted = self._network(pod.namespace, constants)
+            hosted.config = hosted.config or start.config
+        hosted.advance()
         if spec.name in hosted.daemons:  # a second pod of one node, on another volume
             spec = replace(spec, name=pod.name)
         if hold:
             spec = replace(spec, hold=True, seed=True, stake=0.0)
-        assert daemon.directory is not None
         (daemon.directory / "mina.version").write_text(spec.commit_id)
         genesis.remember_peer(daemon.directory, spec.identity)
         hosted.daemons[spec.name] = daemon

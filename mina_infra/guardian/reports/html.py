@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
+from mina_infra.guardian import joining
 from mina_infra.guardian.checks import CHECKS
 from mina_infra.guardian.forks import Standing
 from mina_infra.guardian.reports.drawing import CELL, CELL_HEIGHT, draw_strip, draw_tree
@@ -34,7 +35,7 @@ def text_of(verdict: Verdict) -> str:
         verdict=verdict,
         mood=_MOODS[verdict.health],
         line=last_line(verdict),
-        runbook={check.name: check.runbook for check, _ in CHECKS},
+        runbook={check.name: check.runbook for check in (*(check for check, _ in CHECKS), joining.CHECK)},
         tree=draw_tree(verdict.tree),
         strip=draw_strip(verdict.strip) if verdict.strip else None,
         nodes=sorted(verdict.nodes, key=_worst_first),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from mina_infra.guardian import joining
 from mina_infra.guardian.checks import CHECKS
 from mina_infra.guardian.findings import CheckInfo, Finding
 from mina_infra.guardian.instability import Judgement
@@ -33,7 +34,7 @@ def value_of(verdict: Verdict) -> dict[str, Any]:
         "started": time_text(verdict.started),
         "ended": time_text(verdict.ended),
         "sweeps": verdict.sweeps,
-        "checks": [_finding_value(finding) for finding in verdict.findings],
+        "checks": [finding_value(finding) for finding in verdict.findings],
         "profile": verdict.profile,
         "skipped": list(verdict.skipped),
         "criteria": [_criterion_value(each) for each in verdict.criteria],
@@ -105,10 +106,11 @@ def _strip_value(strip: Strip | None) -> dict[str, Any] | None:
     }
 
 
-_INFO: Mapping[str, CheckInfo] = {check.name: check for check, _ in CHECKS}
+_INFO: Mapping[str, CheckInfo] = {check.name: check for check in (*(check for check, _ in CHECKS), joining.CHECK)}
 
 
-def _finding_value(finding: Finding) -> dict[str, Any]:
+def finding_value(finding: Finding) -> dict[str, Any]:
+    """One finding as plain data."""
     return {
         "check": finding.check,
         "state": str(finding.state),
