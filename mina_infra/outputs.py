@@ -124,6 +124,10 @@ class OutputsDocument(_Model):
     seeds: list[SeedOutput] = Field(description="The entry points, in the order of the document")
     claims: list[ClaimOutput] = Field(description="Every expected claim, shared ones included")
     images: dict[str, str] = Field(description="Image by purpose: daemon, archive, postgres, ...")
+    daemon_flags: dict[str, str] = Field(
+        default_factory=dict,
+        description="Flags of every daemon, without dashes, that operation relies on: gossip logs, limited port",
+    )
     chain: ChainOutput = Field(description="The constants of the chain")
     thresholds: Thresholds = Field(default_factory=Thresholds, description="What still counts as healthy")
     post_deploy: list[str] = Field(default_factory=list, description="Steps of `mina-infra post-deploy`, in order")

@@ -17,7 +17,7 @@ from mina_infra.cluster.api import CLAIM, DEPLOYMENT, EVENT, NAMESPACE, POD, Kub
 from mina_infra.cluster.exec import ExecResult, exec_in_pod
 from mina_infra.cluster.logs import LogRange, follow_log, read_log
 from mina_infra.cluster.objects import Claim, Deployment, Event, Pod, claim_of, deployment_of, event_of, pod_of
-from mina_infra.cluster.portforward import post_json
+from mina_infra.cluster.portforward import get_text, post_json
 from mina_infra.cluster.replies import ForwardFailedError
 from mina_infra.cluster.retry import DroppedError, with_retries
 from mina_infra.cluster.roads import Door, Road, Roads, usual_roads
@@ -83,6 +83,9 @@ class Cluster(Protocol):
 
         `limited` is the daemon's limited port. Who names it must be content with that schema where `road.limited`.
         """
+
+    async def metrics(self, pod: str, port: int) -> bytes:
+        """The body of a daemon's /metrics, in Prometheus' text format; unread."""
 
     async def read_log(self, pod: str, container: str, part: LogRange = ...) -> bytes:
         """A part of a container's log."""
@@ -181,6 +184,9 @@ class KubeCluster:
                 raise ForwardFailedError(f"{pod} has no address")
             self._addresses[pod] = address
         return self._addresses[pod]
+
+    async def metrics(self, pod: str, port: int) -> bytes:
+        return await self._stream(lambda: get_text(self._api, self._namespace, pod, port, "/metrics"))
 
     async def read_log(self, pod: str, container: str, part: LogRange = LogRange()) -> bytes:  # noqa: B008 (frozen)
         return await self._stream(lambda: read_log(self._api, self._namespace, pod, container, part))

@@ -127,3 +127,8 @@ async def post_json(api: KubeApi, namespace: str, pod: str, port: int, target: s
         method="POST", target=target, headers={"Content-Type": "application/json"}, body=body,
     )  # fmt: skip
     return body_of(reply)
+
+
+async def get_text(api: KubeApi, namespace: str, pod: str, port: int, target: str) -> bytes:
+    """GET; the body of a 2xx answer. Raises as post_json."""
+    return body_of(await http_over_portforward(api, namespace, pod, port, target=target))

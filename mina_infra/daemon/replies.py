@@ -186,7 +186,7 @@ class Version(_Reply, frozen=True):
 
 @cache
 def query(name: str) -> str:
-    """The text of `queries/NAME.graphql`: status, best_chain, block or version."""
+    """The text of `queries/NAME.graphql`: status, best_chain, block, version or time_offset."""
     return files("mina_infra.daemon").joinpath("queries", f"{name}.graphql").read_text(encoding="utf-8")
 
 
@@ -210,6 +210,13 @@ def decode_version(reply: bytes) -> Version:
     data = _data(reply, _VERSION)
     assert isinstance(data, Version)
     return data
+
+
+def decode_time_offset(reply: bytes) -> int:
+    """The reply to the time_offset query: seconds by which a daemon was told to shift its clock."""
+    data = _data(reply, _TIME_OFFSET)
+    assert isinstance(data, _TimeOffset)
+    return data.time_offset
 
 
 def decode_best_chain(reply: bytes) -> BestChain | None:
@@ -307,6 +314,10 @@ class _BlockData(_Reply, frozen=True):
     block: _WireBlock
 
 
+class _TimeOffset(_Reply, frozen=True):
+    time_offset: int
+
+
 class _Message(msgspec.Struct, frozen=True):
     message: str = "an error without a message"
 
@@ -320,6 +331,7 @@ _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _STATUS = msgspec.json.Decoder(_StatusData, strict=False)
 _BEST_CHAIN = msgspec.json.Decoder(_BestChainData, strict=False)
 _BLOCK = msgspec.json.Decoder(_BlockData, strict=False)
+_TIME_OFFSET = msgspec.json.Decoder(_TimeOffset, strict=False)
 _VERSION = msgspec.json.Decoder(Version, strict=False)
 
 

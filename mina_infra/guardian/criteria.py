@@ -139,6 +139,19 @@ class Criteria:
     burst_crashes: Annotated[
         int, Limit("in an hour", "of one fingerprint are persistent (guardian/crash-burst)", ("crashes",))
     ] = 3
+    lost_blocks: Annotated[
+        int, Limit("blocks", "one or two won slots may still be proved (guardian/prover-errors)", ("provers",))
+    ] = 2
+    lost_blocks_slots: Annotated[int, Limit("slots", "in which that many may not be lost", ("provers",))] = 20
+    lost_share: Annotated[
+        float, Limit("of the won slots", "lost since the start: a producer in order loses none", ("provers",))
+    ] = 0.1
+    disk_filling: Annotated[
+        float, Limit("of a volume", "used: time to let it grow before it is full (guardian/disk)", ("disk",))
+    ] = 0.80
+    disk_full: Annotated[
+        float, Limit("of a volume", "used: a compaction of the database may need the rest (guardian/disk)", ("disk",))
+    ] = 0.90
     burst_nodes: Annotated[
         int, Limit("nodes", "that one bug must meet to be the network's (guardian/crash-burst)", ("crashes",))
     ] = 2

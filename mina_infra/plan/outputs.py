@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from mina_infra.daemon.multiaddress import Multiaddress
 from mina_infra.daemon.scan_state import capacity_of
 from mina_infra.outputs import ChainOutput, ClaimOutput, NodeOutput, OutputsDocument, SeedOutput
-from mina_infra.plan import names, nodes, ports, secrets
+from mina_infra.plan import flags, names, nodes, ports, secrets
 from mina_infra.plan.common import Common
 from mina_infra.plan.nodes import Node
 from mina_infra.plan.objects import GroupPlan, Manifest
@@ -33,6 +33,7 @@ def document(common: Common, groups: Iterable[GroupPlan]) -> OutputsDocument:
         seeds=[_seed(spec, node) for node in members if node.role is Role.SEED],
         claims=[_claim(spec, claimed) for claimed in common.volumes.all()],
         images=_images(spec),
+        daemon_flags=_relied_on(common),
         chain=_chain(spec),
         thresholds=spec.thresholds,
         post_deploy=list(spec.post_deploy),
@@ -95,6 +96,12 @@ def _images(spec: TestnetSpec) -> dict[str, str]:
         "genesis-ledger": spec.genesis.ledger.image,
     }
     return {purpose: image for purpose, image in images.items() if image}
+
+
+def _relied_on(common: Common) -> dict[str, str]:
+    words = flags.gossip_logging(common.dialect)
+    words += ["-limited-graphql-port", str(ports.LIMITED_GRAPHQL)] if common.dialect.limited_graphql else []
+    return {flag.lstrip("-"): value for flag, value in zip(words[::2], words[1::2], strict=True)}
 
 
 def _chain(spec: TestnetSpec) -> ChainOutput:

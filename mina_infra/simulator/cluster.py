@@ -26,7 +26,7 @@ from mina_infra.cluster.objects import Claim, Deployment, Event, Pod
 from mina_infra.cluster.replies import PortRefusedError
 from mina_infra.cluster.roads import Door, Road
 from mina_infra.errors import ClusterError
-from mina_infra.simulator import cli_status, virtual_time
+from mina_infra.simulator import cli_status, metrics, virtual_time
 from mina_infra.simulator.answers import CONFIG_DIR, View
 from mina_infra.simulator.containers import CONTAINER, Life, PodRecord, log_text, moment
 from mina_infra.simulator.deployment import CLAIM_GIB, CLASS, GIB, LABELS, claim_name, role_of
@@ -235,6 +235,13 @@ class SimulatedCluster:
         body = json.dumps({"query": query, "variables": dict(variables or {})}).encode()
         narrow = limited is not None and self.road is not None and self.road.limited
         return network.answers.reply(network.network.nodes[name], body, limited=narrow)
+
+    async def metrics(self, pod: str, port: int) -> bytes:
+        name = self._node_of(pod)
+        await self._reach(name)
+        if name not in self.network.running:
+            raise PortRefusedError(f"dial tcp 127.0.0.1:{port}: connect: connection refused")
+        return metrics.text(View(self.network.network, self.network.network.nodes[name])).encode()
 
     async def _reach(self, name: str) -> None:
         """As long as the way and the answer take. Raises ClusterError."""

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from mina_infra.daemon.logs import Level
-from mina_infra.simulator import cli_status, live_faults, log_lines, metrics
+from mina_infra.simulator import cli_status, live_faults, log_lines, metrics, volumes
 from mina_infra.simulator.answers import Answers, View
 from mina_infra.simulator.chain import ChainConstants
 from mina_infra.simulator.flags import Flags
@@ -39,6 +39,8 @@ class Start:
     ledger: Path | None
     config: Mapping[str, Any]
     complete: bool
+    size: int = 0
+    """Bytes that its state's volume was given; 0 where that is not known, as in a container's own layer."""
 
 
 class HostedNetwork:
@@ -196,6 +198,8 @@ class Daemon:
             return Response(cli_status.as_json(view).encode())
         if request.path == "/metrics":
             return Response(metrics.text(view).encode(), "text/plain; version=0.0.4")
+        if request.path == "/df":
+            return Response(self._df(), "text/plain")
         if request.path == "/command":
             code, text = cli_status.run(view, request.body.decode("utf-8", "replace").split("\0"))
             return Response(f"{code}\n{text}".encode(), "text/plain")
@@ -205,6 +209,12 @@ class Daemon:
         if request.path != "/graphql":
             return Response(b"Not found\n", "text/plain", 404)
         return self._graphql(request, host, node, limited=True)
+
+    def _df(self) -> bytes:
+        """`df -Pk` of its state's volume: what its files take of what the claim was given."""
+        if self.start is None or not self.start.size:
+            return b"1\ndf: no volume of a known size\n"
+        return f"0\n{volumes.df(self.start.directory, self.start.size)}".encode()
 
     def _graphql(self, request: Request, host: HostedNetwork, node: Node, *, limited: bool = False) -> Response:
         if request.method == "POST":

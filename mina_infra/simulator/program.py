@@ -1,4 +1,4 @@
-"""The programs `mina` and `curl` that `kubectl exec` into a simulated pod finds: they ask the simulator over loopback.
+"""The programs `mina`, `df` and `curl` that `kubectl exec` into a simulated pod finds: they ask the simulator.
 
 kwok runs it on this machine with the pod's port in its environment. It imports next to nothing, because a start of
 Python costs more than its work; 200 execs at once are ordinary.
@@ -12,11 +12,14 @@ from pathlib import Path
 from mina_infra.simulator.cli_status import UNREACHABLE
 from mina_infra.simulator.kwok import PORT_VARIABLE
 
+PROGRAMS = {"mina": "/command", "df": "/df"}
+"""Each program and what it asks the simulator for. `df` of this machine would tell of this machine's disk."""
+
 _TEXT = f'''#!{sys.executable} -IS
 import os, socket, sys
 
 words = "\\0".join(sys.argv[1:]).encode()
-head = "POST /command HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n"
+head = "POST @PATH@ HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n"
 head += f"Content-Length: {{len(words)}}\\r\\n\\r\\n"
 try:
     with socket.create_connection(("127.0.0.1", int(os.environ["{PORT_VARIABLE}"])), timeout=10) as connection:
@@ -68,13 +71,14 @@ def install(folder: Path) -> Path:
     """Write the programs into the folder that kwok's PATH has first; the path of `mina`. Done at each start."""
     folder.mkdir(parents=True, exist_ok=True)
     _put(folder / "curl", _CURL)
-    return _put(folder / "mina", _TEXT)
+    for name, path in PROGRAMS.items():
+        _put(folder / name, _TEXT.replace("@PATH@", path))
+    return folder / "mina"
 
 
-def _put(program: Path, text: str) -> Path:
+def _put(program: Path, text: str) -> None:
     """In one move, because it may be running."""
     temporary = program.with_name(f".{program.name}.new")
     temporary.write_text(text, encoding="utf-8")
     temporary.chmod(0o755)
     temporary.replace(program)
-    return program

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 from mina_infra.cluster.api import CLAIM, CONFIG_MAP, PERSISTENT_VOLUME, KubeApi
+from mina_infra.cluster.objects import bytes_of
+from mina_infra.simulator.answers import CONFIG_DIR
 from mina_infra.simulator.flags import Flags
 from mina_infra.simulator.pods import DaemonPod, Mount
 
@@ -26,6 +30,8 @@ class Volumes:
         self.api = api
         self.ephemeral = state / "ephemeral"
         self._paths: dict[str, Path] = {}
+        self._sizes: dict[Path, int] = {}
+        """Bytes that a volume was given, by its directory."""
         self._config_maps: dict[tuple[str, str], tuple[float, dict[str, str]]] = {}
 
     async def directory(self, namespace: str, mount: Mount) -> Path:
@@ -41,10 +47,16 @@ class Volumes:
             if not path:
                 raise NotThere(f"volume {name} has no directory on this machine")
             self._paths[name] = Path(path)
+            capacity = (spec.get("capacity") or {}).get("storage")
+            self._sizes[Path(path)] = bytes_of(capacity) if capacity else 0
         path = self._paths[name] / mount.sub_path
         if not path.is_dir():
             raise NotThere(f"the directory of volume {name} does not exist")
         return path
+
+    def size(self, directory: Path) -> int:
+        """Bytes that the volume of a directory was given, as its claim was bound; 0 where that is not known."""
+        return next((size for path, size in self._sizes.items() if directory.is_relative_to(path)), 0)
 
     async def config_directory(self, pod: DaemonPod, flags: Flags) -> Path:
         """Where the daemon keeps its state: its claim, or a directory that is deleted with the pod. Raises NotThere."""
@@ -84,3 +96,18 @@ class Volumes:
             found = (time.monotonic(), manifest.get("data") or {})
             self._config_maps[(namespace, name)] = found
         return found[1]
+
+
+def df(directory: Path, size: int) -> str:
+    """`df -Pk` of a volume of `size` bytes: real files of a directory against what the claim was given."""
+    used = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with contextlib.suppress(OSError):  # a file that was replaced meanwhile
+                used += os.lstat(os.path.join(folder, name)).st_blocks * 512
+    blocks, taken = size // 1024, min(-(-used // 1024), size // 1024)
+    share = -(-100 * taken // blocks) if blocks else 100
+    return (
+        "Filesystem     1024-blocks    Used Available Capacity Mounted on\n"
+        f"/dev/simulated {blocks} {taken} {blocks - taken} {share}% {CONFIG_DIR}\n"
+    )

@@ -287,7 +287,7 @@ class World:
         directory = await self.volumes.config_directory(pod, flags)
         shared = pod.genesis_mount
         ledger = await self.volumes.directory(pod.namespace, shared) if shared else None
-        return Start(directory, ledger, config, complete=bool(path))
+        return Start(directory, ledger, config, complete=bool(path), size=self.volumes.size(directory))
 
     def _join(self, daemon: Daemon, flags: Flags, start: Start, constants: ChainConstants, *, hold: bool) -> None:
         pod = daemon.pod

@@ -23,7 +23,7 @@ from mina_infra.simulator.answers import QUERY, View
 from mina_infra.simulator.graphql import ObjectType
 from mina_infra.simulator.simulated import SimulatedNetwork
 
-QUERIES = ("status", "best_chain", "version")
+QUERIES = ("status", "best_chain", "version", "time_offset")
 
 
 @pytest.fixture(scope="module")

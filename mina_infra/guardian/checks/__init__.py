@@ -7,7 +7,9 @@ from collections.abc import Callable, Set
 from mina_infra.guardian.checks import (
     answers,
     claims,
+    clocks,
     crashes,
+    disk,
     forks,
     gossip,
     inclusion,
@@ -15,9 +17,11 @@ from mina_infra.guardian.checks import (
     pods,
     producers,
     production,
+    provers,
     seeds,
     sync,
     tps,
+    versions,
 )
 from mina_infra.guardian.evidence import Evidence, Unseen
 from mina_infra.guardian.findings import CheckInfo, Finding, State
@@ -28,8 +32,11 @@ CHECKS: tuple[tuple[CheckInfo, Look], ...] = (
     (inventory.CHECK, inventory.look),
     (pods.CHECK, pods.look),
     (claims.CHECK, claims.look),
+    (versions.CHECK, versions.look),
     (crashes.CHECK, crashes.look),
+    (disk.CHECK, disk.look),
     (answers.CHECK, answers.look),
+    (clocks.CHECK, clocks.look),
     (sync.CHECK, sync.look),
     (forks.CHECK, forks.look),
     (production.CHECK, production.look),
@@ -37,6 +44,7 @@ CHECKS: tuple[tuple[CheckInfo, Look], ...] = (
     (gossip.CHECK, gossip.look),
     (inclusion.CHECK, inclusion.look),
     (tps.CHECK, tps.look),
+    (provers.CHECK, provers.look),
     (seeds.CHECK, seeds.look),
 )
 
