@@ -51,7 +51,8 @@ def ensure_browser(report: Callable[[str], None]) -> Browser:
                     files.rename(folder)
         except ToolError as error:
             raise ToolError(f"{error}\n{HELP}.") from error
-    libraries = [*folder.glob("usr/lib/*-linux-gnu*"), *folder.glob("lib/*-linux-gnu*")]
+    places = ("usr/lib/*-linux-gnu*", "usr/lib/*-linux-gnu*/pulseaudio", "lib/*-linux-gnu*")
+    libraries = [each for place in places for each in folder.glob(place)]
     own = {"LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries)), "FONTCONFIG_FILE": str(folder / "fonts.conf")}
     return Browser(folder / "usr" / "lib" / "chromium" / "chromium", own)
 
