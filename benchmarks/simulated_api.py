@@ -19,6 +19,7 @@ import hashlib
 import ipaddress
 import json
 import os
+import signal
 import ssl
 import struct
 import time
@@ -192,7 +193,8 @@ class Front:
             labels = await self.cluster.namespace_labels()
             return 200, _json({"kind": "Namespace", "metadata": {"name": words[-1], "labels": labels}})
         if words[-2:] == ["proxy", "graphql"]:
-            return await self._daemon(words[-3].partition(":")[0], body)
+            pod, _, port = words[-3].partition(":")
+            return await self._daemon(pod, body, int(port))
         if words[-1] == "log":
             return await self._log(words[-2], query)
         if method == "POST" and "selfsubject" in words[-1]:
@@ -216,14 +218,14 @@ class Front:
         except ClusterError as error:
             return 400, _json({"kind": "Status", "reason": "BadRequest", "message": str(error), "code": 400})
 
-    async def _daemon(self, pod: str, body: bytes) -> tuple[int, bytes]:
+    async def _daemon(self, pod: str, body: bytes, port: int) -> tuple[int, bytes]:
         node = pod.rpartition("-")[0]
         if node in self.silent:
             await asyncio.Event().wait()
         await asyncio.sleep(ANSWER_SECONDS)
         network = self.cluster.network
         network.network.advance(time.time() * 1000)
-        return 200, network.answers.reply(network.network.nodes[node], body)
+        return 200, network.answers.reply(network.network.nodes[node], body, limited=port == _PORTS["limited-graphql"])
 
     async def _upgraded(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, headers: dict[str, str], words: list[str],
@@ -245,19 +247,19 @@ class Front:
         await frames.send(b"\1" + port)
         inner = asyncio.StreamReader()
         pump = asyncio.create_task(frames.into(inner))
-        answering = asyncio.create_task(self._inner(frames, pod, inner))
+        answering = asyncio.create_task(self._inner(frames, pod, inner, int(query["ports"][0])))
         done, rest = await asyncio.wait((pump, answering), return_when=asyncio.FIRST_COMPLETED)
         for task in rest:
             task.cancel()
         await asyncio.gather(*done, *rest, return_exceptions=True)
 
-    async def _inner(self, frames: _Frames, pod: str, inner: asyncio.StreamReader) -> None:
+    async def _inner(self, frames: _Frames, pod: str, inner: asyncio.StreamReader, port: int) -> None:
         """HTTP inside the stream, until the client closes or asks to."""
         keep = True
         while keep:
             _, headers, body = await _request(inner)
             keep = headers.get("connection", "").lower() != "close"
-            await frames.send(b"\0" + _response(*await self._daemon(pod, body)))
+            await frames.send(b"\0" + _response(*await self._daemon(pod, body, port)))
         await frames.close()
 
     async def _exec(self, frames: _Frames, pod: str, query: Query) -> None:
@@ -368,6 +370,7 @@ async def serve(nodes: int, folder: Path) -> None:
     server = await asyncio.start_server(front.serve, "127.0.0.1", 0, ssl=certificate(folder), backlog=1024)
     write_kubeconfig(folder, server.sockets[0].getsockname()[1])
     (folder / "ready").write_text(str(os.getpid()))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, os._exit, 0)  # nobody waits for what is under way
     async with server:
         await server.serve_forever()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from mina_infra.errors import ClusterError
@@ -23,10 +24,13 @@ async def gather_bounded(
     limit: int,
     per_item_timeout: float,
     total_timeout: float | None = None,
+    patience: float | None = None,
 ) -> list[R | ClusterError]:
     """Ask for every item, at most `limit` at a time, in their order; the answers in the order of the items.
 
-    What has not answered within `total_timeout` seconds of the whole is a NoAnswerError as well.
+    What has not answered within `total_timeout` seconds of the whole is a NoAnswerError as well. After `patience`
+    seconds an item waits on beside the limit, so that silent ones do not hold up the rest: at most
+    limit x per_item_timeout / patience are then under way at a time.
 
     An item that fails gives its ClusterError as a value, one that takes longer than `per_item_timeout` seconds a
     NoAnswerError: a TaskGroup would cancel the siblings of the first failure. Any other exception is a defect of ours
@@ -46,7 +50,7 @@ async def gather_bounded(
 
     async def one(item: T) -> R | ClusterError:
         try:
-            async with asyncio.timeout_at(end), slots:
+            async with asyncio.timeout_at(end), _turn(slots, patience):
                 return await alone(item)
         except TimeoutError:
             return NoAnswerError(f"no answer within the {total_timeout:g} s of the whole sweep")
@@ -54,3 +58,23 @@ async def gather_bounded(
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(item)) for item in items]
     return [task.result() for task in tasks]
+
+
+@asynccontextmanager
+async def _turn(slots: asyncio.Semaphore, patience: float | None) -> AsyncIterator[None]:
+    """One of the slots, given back at the end or after `patience` seconds."""
+    await slots.acquire()
+    if patience is None:
+        try:
+            yield
+        finally:
+            slots.release()
+        return
+    early = asyncio.get_running_loop().call_later(patience, slots.release)
+    due = early.when()
+    try:
+        yield
+    finally:
+        if asyncio.get_running_loop().time() < due:
+            early.cancel()
+            slots.release()

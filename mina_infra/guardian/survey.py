@@ -39,6 +39,8 @@ from mina_infra.outputs import NodeOutput, OutputsDocument
 CONCURRENCY = 32
 # A daemon answers in milliseconds; one that needs longer than this is not to be waited for in a sweep.
 ANSWER_SECONDS = 6.0
+# Who has not answered by then waits on without holding up the others.
+PATIENCE_SECONDS = 1.5
 # Daemons that were not reached within this are silent, however many there are: 1,000 of which 100 never answer need 19.
 SWEEP_SECONDS = 25.0
 # Clocks of honest producers differ by less than this.
@@ -218,6 +220,7 @@ class _Asker:
             limit=CONCURRENCY,
             per_item_timeout=ANSWER_SECONDS,
             total_timeout=SWEEP_SECONDS,
+            patience=PATIENCE_SECONDS,
         )
         answers: dict[str, Answer] = {}
         silences: dict[str, Silence] = {}
@@ -253,6 +256,8 @@ class _Asker:
         if road is not None and road.limited and "limited-graphql" in node.ports:
             if status.state_hash is None:
                 return None
+            if status.blockchain_length:
+                await self.walker.warm(self._reader_at(node, pod), status.blockchain_length, blocks)
             return await self.walker.chain(self._reader(node, pod), status.state_hash, blocks, self.whole_frontier)
         found: BestChain | None = decode_best_chain(await self._reply(node, pod, "best_chain", maxLength=blocks))
         if not found:
@@ -264,6 +269,15 @@ class _Asker:
     def _reader(self, node: NodeOutput, pod: str) -> Callable[[str], Awaitable[Block | None]]:
         async def read(state_hash: str) -> Block | None:
             return decode_block(await self._reply(node, pod, "block", stateHash=state_hash))
+
+        return read
+
+    def _reader_at(self, node: NodeOutput, pod: str) -> Callable[[int], Awaitable[Block | None]]:
+        async def read(height: int) -> Block | None:
+            try:
+                return decode_block(await self._reply(node, pod, "block_at", height=height))
+            except GraphQLError:
+                return None  # the walk asks again, and says what is wrong
 
         return read
 

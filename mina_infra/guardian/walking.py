@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 
+from mina_infra.cluster.fanout import gather_bounded
 from mina_infra.daemon.replies import Block, GraphQLError
 from mina_infra.guardian.forks import Chain
 
 Read = Callable[[str], Awaitable[Block | None]]
 """Asks one daemon for the block of a hash; None when it does not have it."""
+
+ReadAt = Callable[[int], Awaitable[Block | None]]
+"""Asks one daemon for the block of its best chain at a height."""
+
+WARMING, WARMING_SECONDS = 8, 3.0
 
 # How long a node waits for a block that another node is being asked for, before it is asked itself.
 SHARED_SECONDS = 0.5
@@ -25,6 +32,7 @@ class Walker:
     def __init__(self, known: Iterable[Block] = ()) -> None:
         self.known: dict[str, Block] = {block.state_hash: block for block in known}
         self._being_read: dict[str, asyncio.Event] = {}
+        self._warming: asyncio.Event | None = None
 
     async def chain(self, read: Read, tip: str, blocks: int, whole: int) -> Chain:
         """The newest `blocks` blocks down from `tip`.
@@ -44,6 +52,26 @@ class Walker:
         if not path:
             raise GraphQLError((f"it has no block {tip}, which it names as its tip",))
         return Chain(tuple(reversed(path)), to_root=ended or blocks >= whole)
+
+    async def warm(self, read: ReadAt, tip: int, blocks: int) -> None:
+        """Read the newest blocks below the height `tip` by their heights, some at a time, if nothing is known yet.
+
+        A first walk would else be as slow as all its answers one after the other. What cannot be read is left to it.
+        """
+        if self._warming is not None:
+            with suppress(TimeoutError):  # that node may be a silent one
+                async with asyncio.timeout(SHARED_SECONDS):
+                    await self._warming.wait()
+            return
+        self._warming = asyncio.Event()
+        heights = range(tip - 1, max(tip - blocks, 0), -1) if not self.known else range(0)
+        try:
+            found = await gather_bounded(heights, read, limit=WARMING, per_item_timeout=WARMING_SECONDS)
+        finally:
+            self._warming.set()
+        for height, block in zip(heights, found, strict=True):
+            if isinstance(block, Block) and block.height == height:
+                self.known.setdefault(block.state_hash, block)
 
     async def _block(self, read: Read, state_hash: str) -> Block | None:
         other = self._being_read.get(state_hash)
