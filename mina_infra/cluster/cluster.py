@@ -25,7 +25,7 @@ from mina_infra.cluster.roads import Door, Road, Roads, usual_roads
 R = TypeVar("R")
 
 # The API server does not throttle these, so this is the only protection (docs/facts.md: kubernetes/long-running).
-# A sweep asks 32 at a time, and silent daemons wait on beside them: at most 32 x 6 s / 1.5 s (guardian/survey.py).
+# A sweep asks 32 at a time, and silent daemons wait on beside them: at most 32 x 5 s / 1.5 s (guardian/survey.py).
 STREAMS = 128
 
 DAEMON = "mina"

@@ -38,10 +38,10 @@ from mina_infra.outputs import NodeOutput, OutputsDocument
 # 16 to 32 streams at a time: each opens a tunnel on a managed control plane (docs/facts.md: kubernetes/tunnels).
 CONCURRENCY = 32
 # A daemon answers in milliseconds; one that needs longer than this is not to be waited for in a sweep.
-ANSWER_SECONDS = 6.0
+ANSWER_SECONDS = 5.0
 # Who has not answered by then waits on without holding up the others.
 PATIENCE_SECONDS = 1.5
-# Daemons that were not reached within this are silent, however many there are: 1,000 of which 100 never answer need 19.
+# Daemons that were not reached within this are silent, however many there are: 1,000 of which 100 never answer need 16.
 SWEEP_SECONDS = 25.0
 # Clocks of honest producers differ by less than this.
 FUTURE_SLOTS = 2

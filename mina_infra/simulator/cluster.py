@@ -251,7 +251,7 @@ class SimulatedCluster:
         if name in self.silent:
             if virtual:
                 await asyncio.sleep(_FOR_EVER)
-            raise NoAnswerError("no answer within 6 s")
+            raise NoAnswerError("no answer within 5 s")
         if virtual and (delay := self.delays.get(name, 0.0)) > 0:
             await asyncio.sleep(delay)
         self.clock.catch_up()

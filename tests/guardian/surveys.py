@@ -53,5 +53,5 @@ def survey_of(
         )
         for name, blocks in chains.items()
     }  # fmt: skip
-    silences = {name: Silence(name, Cause.SILENT, "no answer within 6 s") for name in silent}
+    silences = {name: Silence(name, Cause.SILENT, "no answer within 5 s") for name in silent}
     return Survey(now_slot, now_slot, (*chains, *silent), answers, silences)
