@@ -104,7 +104,5 @@ SIDES = frozenset({"partition-halves", "partition-producers", "split", "split-he
 
 OPEN: dict[str, str] = {
     "slow-gossip": "the check gossip sees two of three such networks within 40 slots",
-    **dict.fromkeys(("prover-failures", "prover-failures-sometimes"), "the check provers; the watch says halt"),
-    "slow-proving": "the watch takes blocks that are only late for a halt",
 }
 """Faults that are not found as they should be yet, and what is missing. `make faults` shows them as missed."""

@@ -7,7 +7,7 @@ peers, because after a partition each side only knows its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from mina_infra.daemon.replies import SyncStatus
@@ -30,6 +30,8 @@ _SLOW = 0.5
 _SIDE_STAKE = 5.0
 # Two slots in a row that a producer announced and nobody filled: one alone may be a block that was lost.
 _ANNOUNCED = 2
+# With more of the stake proved unable, blocks of the rest are rare: 1 slot in 2 at f = 3/4 at most.
+_MOST = 0.5
 
 _MAY_BE_UP = frozenset({Cause.SILENT, Cause.ROAD})
 _FOLLOWS = frozenset({SyncStatus.SYNCED, SyncStatus.CATCHUP})
@@ -111,12 +113,13 @@ def announced_slots(survey: Survey, criteria: Criteria) -> dict[int, str]:
 
 
 def broken_announcements(
-    announced: Mapping[int, str], survey: Survey, criteria: Criteria
+    announced: Mapping[int, str], survey: Survey, nodes: Iterable[NodeOutput], criteria: Criteria
 ) -> tuple[dict[int, str], list[Symptom]]:
-    """The announcements that are still open, and a halt when two of them passed while no block came at all.
+    """The announcements that are still open, and a failure when two of them passed while no block came at all.
 
-    An announcement falls with the node that made it: one that restarts may lose its slot. The tip is the highest that
-    any daemon has, on whatever branch.
+    It is a halt when those that broke their word for good hold most of the stake; else the others may yet make blocks,
+    as when one whale's prover fails. An announcement falls with the node that made it: one that restarts may lose its
+    slot. The tip is the highest that any daemon has, on whatever branch.
     """
     tips = [answer.chain.tip.date_ms for answer in survey.answers.values() if answer.chain is not None]
     if not tips:
@@ -135,11 +138,23 @@ def broken_announcements(
         f"no block for {silent} slots, though {some(sorted({kept[start] for start in over}), 3)} announced "
         f"{len(over)} of them as won"
     )
-    halt = Symptom(
-        PRODUCTION, HALT, Severity.FAILURE, Onset.AT_ONCE, words,
+    in_flight_ms = criteria.in_flight_slots * criteria.slot_ms
+    broke = {node for start, node in kept.items() if start + in_flight_ms <= survey.now_ms}
+    problem = HALT if _share_of_stake(broke, nodes) > _MOST else SLOW
+    failure = Symptom(
+        PRODUCTION, problem, Severity.FAILURE, Onset.AT_ONCE, words,
         action="the producers win slots and make no blocks: look at their provers",
     )  # fmt: skip
-    return kept, [halt]
+    return kept, [failure]
+
+
+def _share_of_stake(names: Collection[str], nodes: Iterable[NodeOutput]) -> float:
+    """Of the stake that is due. Producers without a declared stake share it evenly."""
+    producers = [node for node in nodes if node.role == "block-producer" and not node.paused]
+    weighted = any(node.stake for node in producers)
+    stakes = {node.name: node.stake if weighted else 1.0 for node in producers}
+    due = sum(stakes.values())
+    return sum(stakes.get(name, 0.0) for name in names) / due if due else 0.0
 
 
 def _stands(answer: Answer | None, start: int, survey: Survey, criteria: Criteria) -> bool:

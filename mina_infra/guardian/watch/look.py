@@ -123,7 +123,8 @@ def _count(
     """The tests by slots: announced ones that stayed empty, silence, and the cumulative sum."""
     criteria = evidence.criteria
     chain = survey.reference_chain
-    announced, told = broken_announcements({**slots.announced, **announced_slots(survey, criteria)}, survey, criteria)
+    promised = {**slots.announced, **announced_slots(survey, criteria)}
+    announced, told = broken_announcements(promised, survey, evidence.outputs.nodes, criteria)
     slots = replace(slots, announced=announced)
     if chain is None:
         return slots, told
