@@ -96,6 +96,9 @@ def test_producers_without_a_declared_stake_share_it() -> None:
     assert (stake.due, stake.able) == (100.0, 50.0)
 
 
+NODES = HERE.outputs.nodes
+
+
 def announcing(*starts: int) -> Survey:
     """whale-1 says that it has won these slots (ms from the newest block on)."""
     newest = max(answer.chain.tip.date_ms for answer in SURVEY.answers.values() if answer.chain)
@@ -117,16 +120,30 @@ def later(survey: Survey, slots: int) -> Survey:
     return replace(survey, answers=answers)
 
 
-def test_two_announced_slots_that_passed_empty_are_a_halt_and_one_is_not() -> None:
+def test_two_announced_slots_that_passed_empty_are_told_and_one_is_not() -> None:
     announced = announced_slots(announcing(1, 2), CRITERIA)
     assert len(set(announced) - set(announced_slots(SURVEY, CRITERIA))) >= 2
     for now, halted in ((2, False), (3, True)):
-        _, told = broken_announcements(announced, later(announcing(1, 2), now), CRITERIA)
+        _, told = broken_announcements(announced, later(announcing(1, 2), now), NODES, CRITERIA)
         assert bool(told) is halted
 
 
+@pytest.mark.parametrize(("whale", "rest", "word"), [(0.49, 0.51, "slow-production"), (0.51, 0.49, "halt")])
+def test_only_who_holds_most_of_the_stake_halts_the_network(whale: float, rest: float, word: str) -> None:
+    """One whale whose prover fails breaks its word, and the others make blocks."""
+    stakes = {"whale-1": whale, "whale-2": rest}
+    nodes = [
+        NodeOutput(name=name, role="block-producer", group="whale", stake=100 * share) for name, share in stakes.items()
+    ]
+    survey = announcing(1, 2)
+    mine = {start: node for start, node in announced_slots(survey, CRITERIA).items() if node == "whale-1"}
+    _, told = broken_announcements(mine, later(survey, 5), nodes, CRITERIA)
+    assert [each.problem for each in told] == [word]
+
+
 def test_a_block_since_then_takes_the_announcement_away() -> None:
-    _, told = broken_announcements(announced_slots(announcing(-2, -1), CRITERIA), later(announcing(), 3), CRITERIA)
+    promised = announced_slots(announcing(-2, -1), CRITERIA)
+    _, told = broken_announcements(promised, later(announcing(), 3), NODES, CRITERIA)
     assert told == []
 
 
@@ -136,7 +153,8 @@ def test_a_producer_that_restarted_is_not_held_to_what_it_said() -> None:
     fields = {each: getattr(answer.status, each) for each in answer.status.__struct_fields__}
     restarted = replace(answer, status=DaemonStatus(**{**fields, "uptime_secs": 1}))
     mine = {start: node for start, node in announced_slots(announcing(1, 2), CRITERIA).items() if node == "whale-1"}
-    kept, told = broken_announcements(mine, replace(survey, answers={**survey.answers, "whale-1": restarted}), CRITERIA)
+    again = replace(survey, answers={**survey.answers, "whale-1": restarted})
+    kept, told = broken_announcements(mine, again, NODES, CRITERIA)
     assert (kept, told) == ({}, [])
 
 
