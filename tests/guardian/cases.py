@@ -102,7 +102,5 @@ CASES: dict[str, Fault] = {**FAULTS, **{fault.name: fault for fault in ROAD_FAUL
 SIDES = frozenset({"partition-halves", "partition-producers", "split", "split-healed"})
 """Faults that cut the network into parts: which one is named is not for counting alone to say."""
 
-OPEN: dict[str, str] = {
-    "slow-gossip": "the check gossip sees two of three such networks within 40 slots",
-}
+OPEN: dict[str, str] = {}
 """Faults that are not found as they should be yet, and what is missing. `make faults` shows them as missed."""

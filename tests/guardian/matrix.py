@@ -34,6 +34,9 @@ CONFIRM_SLOTS = 4
 FEW_LOOKS = 25
 """A single look knows most faults; those that take long to show are looked at so often meanwhile."""
 
+PAUSE_WATCHED = 0.3
+"""Slots between looks at what only a watch sees, which looks six times a slot: never at one phase of the slot alone."""
+
 SEVERITIES = {Weight.FAIL: Severity.FAILURE, Weight.WARN: Severity.WARNING, Weight.UNKNOWN: Severity.BLIND}
 
 
@@ -84,8 +87,9 @@ async def _watch(fault: Fault, looker: Looker, guilty: frozenset[str], began: in
     end = began + fault.slots + CONFIRM_SLOTS
     while network.slot < end:
         left = end - network.slot
-        often = fault.watched or fault.slots <= FEW_LOOKS or left <= CONFIRM_SLOTS
-        await looker.live(1, each=1 if often else min(left - CONFIRM_SLOTS, fault.slots / FEW_LOOKS))
+        often = fault.slots <= FEW_LOOKS or left <= CONFIRM_SLOTS
+        pause = 1.0 if often else min(left - CONFIRM_SLOTS, fault.slots / FEW_LOOKS)
+        await looker.live(1, each=PAUSE_WATCHED if fault.watched else pause)
         found = found or _found(fault, looker, guilty)
     return found
 
