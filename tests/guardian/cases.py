@@ -63,6 +63,7 @@ def _slow_gossip_to_one(cluster: SimulatedCluster, rng: Random, severity: float)
 
 
 _BLIND = ("cannot-look",)
+_SEED = ("seed-down",)  # a seed that talks nonsense is none that newcomers can be sent to
 _NODES_PARTS = ("inventory", "pods", "answers", "sync", "forks", "production")
 
 UNSEEN: dict[str, frozenset[str]] = {
@@ -76,13 +77,13 @@ ROAD_FAULTS: tuple[Fault, ...] = (
     Fault("all-silent", "Every daemon takes every question and never answers (watchdog: the last good values stayed).",
           _everybody_silent, ("silent",), weight=Weight.UNKNOWN, slots=0),
     Fault("never-ready", "One pod runs and never gets ready.", _never_ready, ("not-ready",), slots=1),
-    Fault("empty-reply", "One daemon answers with nothing.", _babbling(b""), ("bad-reply",), slots=0),
+    Fault("empty-reply", "One daemon answers with nothing.", _babbling(b""), ("bad-reply",), _SEED, slots=0),
     Fault("wrong-types", "One daemon answers in JSON of other types.",
-          _babbling(b'{"data": {"daemonStatus": {"syncStatus": 7, "peers": "none"}}}'), ("bad-reply",), slots=0),
+          _babbling(b'{"data": {"daemonStatus": {"syncStatus": 7, "peers": "none"}}}'), ("bad-reply",), _SEED, slots=0),
     Fault("null-data", "One daemon answers with nulls.", _babbling(b'{"data": {"daemonStatus": null}}'),
-          ("bad-reply",), slots=0),
+          ("bad-reply",), _SEED, slots=0),
     Fault("deep-json", "One daemon answers with JSON nested without end.", _babbling(b"[" * 100_000),
-          ("bad-reply",), slots=0),
+          ("bad-reply",), _SEED, slots=0),
     Fault("blind-to-pods", "The API server does not list the pods.",
           _blind("pods"), may=_BLIND, weight=Weight.NONE, slots=2),
     Fault("blind-to-deployments", "The API server does not list the Deployments.",
