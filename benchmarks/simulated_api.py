@@ -36,7 +36,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from mina_infra.cluster.cluster import LogRange
-from mina_infra.cluster.objects import Pod
+from mina_infra.cluster.objects import Pod, Program
 from mina_infra.errors import ClusterError
 from mina_infra.outputs import OutputsDocument
 from mina_infra.simulator.cluster import SimulatedCluster
@@ -98,7 +98,11 @@ class Objects:
         truth = "True" if pod.ready else "False"
         conditions = [{"type": kind, "status": truth, "lastTransitionTime": created} for kind in kinds]
         status = {"phase": pod.phase, "containerStatuses": started, "podIP": "10.0.0.1", "conditions": conditions}
-        return {"metadata": meta, "spec": _pod_spec(pod.node, self.outputs.namespace), "status": status}
+        return {
+            "metadata": meta,
+            "spec": _pod_spec(pod.node, self.outputs.namespace, pod.programs.get("mina")),
+            "status": status,
+        }
 
     def _deployment(self, name: str, replicas: int) -> dict[str, Any]:
         template = {"metadata": {"labels": {"app": name}}, "spec": _pod_spec(name, self.outputs.namespace)}
@@ -133,13 +137,15 @@ def _meta(name: str, node: str, labels: Mapping[str, str] | None = None) -> dict
     }  # fmt: skip
 
 
-def _pod_spec(node: str, namespace: str) -> dict[str, Any]:
+def _pod_spec(node: str, namespace: str, program: Program | None = None) -> dict[str, Any]:
     arguments = ["daemon", "-config-directory", "/root/.mina-config", "-config-file", "/config/daemon.json"]
     arguments += ["-log-json", "true", "-log-level", "Info", "-file-log-level", "Debug", "-rest-port", "3085"]
     arguments += [f"-peer=/dns4/seed-{number}.{namespace}/tcp/10001/p2p/12D3KooW{'A' * 44}" for number in range(2)]
+    image = program.image if program else _IMAGE
+    arguments += program.arguments if program else ()
     return {
         "containers": [{
-            "name": "mina", "image": _IMAGE, "args": arguments,
+            "name": "mina", "image": image, "args": arguments,
             "env": [{"name": f"MINA_OPTION_{number}", "value": node} for number in range(8)],
             "ports": [{"name": name, "containerPort": port} for name, port in _PORTS.items()],
             "resources": {"requests": {"cpu": "2", "memory": "8Gi"}, "limits": {"memory": "16Gi"}},

@@ -41,13 +41,23 @@ def listeners(survey: Survey, criteria: Criteria) -> list[str]:
 
 
 def arrivals(survey: Survey, chain: Chain, criteria: Criteria) -> list[Arrival]:
-    """The newest canonical blocks that are due, oldest first: what a daemon received is told by its height alone."""
-    due = survey.now_ms - criteria.arrival_slots * criteria.slot_ms
-    blocks = [block for block in after_genesis(chain)[-criteria.inclusion_blocks :] if block.date_ms <= due]
+    """The newest canonical blocks that are due, oldest first: what a daemon received is told by its height alone.
+
+    A block counts against a node only if it was due when that node was asked.
+    """
+    allowed = criteria.arrival_slots * criteria.slot_ms
+    blocks = [
+        block
+        for block in after_genesis(chain)[-criteria.inclusion_blocks :]
+        if block.date_ms <= survey.now_ms - allowed
+    ]
     heard = {node: survey.answers[node].status.highest_block_length_received for node in listeners(survey, criteria)}
+    asked = {node: survey.now_of(node) - allowed for node in heard}
     found = []
     for block in blocks:
-        missing = tuple(node for node, height in heard.items() if height < block.height)
+        missing = tuple(
+            node for node, height in heard.items() if height < block.height and block.date_ms <= asked[node]
+        )
         found.append(Arrival(block, missing, 1 - len(missing) / len(heard) if heard else 1.0))
     return found
 

@@ -144,6 +144,26 @@ class Survey:
         """The network's time: the median of what the nodes say, so that one wrong clock moves nothing."""
         return int(median_low(answer.now_ms for answer in self.answers.values())) if self.answers else 0
 
+    def now_of(self, node: str) -> float:
+        """The network's time when a node was asked, ms since 1970: a sweep over many nodes takes a while."""
+        usual = median_low(answer.started for answer in self.answers.values())
+        return self.now_ms + (self.answers[node].started - usual) * 1000
+
+    def lag(self, node: str) -> tuple[int, Block | None]:
+        """How many blocks the node lacks, and the oldest of them.
+
+        Blocks of slots that began after the node answered do not count: a sweep over many nodes takes a while.
+        """
+        relation = self.relations[node]
+        own, reference = self.chains[node], self.reference_chain
+        assert reference is not None
+        if relation.standing is Standing.BEHIND and relation.ancestor_height is not None:
+            missing = self.tree.path_down(reference.tip, relation.ancestor_height)
+            due = [block for block in missing if block.date_ms <= self.answers[node].now_ms]
+            return len(due), due[-1] if due else None
+        # On a branch of its own only the height tells; the check `forks` judges the branch.
+        return max(0, reference.tip.height - own.tip.height), None
+
     @cached_property
     def relations(self) -> Mapping[str, Relation]:
         """For each expected node its standing against the reference."""

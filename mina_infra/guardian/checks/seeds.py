@@ -107,7 +107,7 @@ def _in_step(name: str, survey: Survey, criteria: Criteria) -> bool:
     relation = survey.relations[name]
     if not survey.answers[name].synced:
         return False
-    near = relation.standing is Standing.BEHIND and (relation.reference or 0) <= criteria.behind_fail_blocks
+    near = relation.standing is Standing.BEHIND and survey.lag(name)[0] <= criteria.behind_fail_blocks
     # Depth 1 is normal; whoever follows another branch for longer is the business of the check `forks`.
     return near or relation.standing in (Standing.EQUAL, Standing.AHEAD, Standing.FORKED)
 

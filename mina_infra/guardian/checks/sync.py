@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from mina_infra.daemon.replies import Block, SyncStatus
+from mina_infra.daemon.replies import SyncStatus
 from mina_infra.guardian.criteria import Criteria
 from mina_infra.guardian.evidence import Evidence
 from mina_infra.guardian.findings import CheckInfo, Finding, Row, Slots, State, some
-from mina_infra.guardian.forks import Standing
 from mina_infra.guardian.past import Past, agreement
 from mina_infra.guardian.survey import Answer, Survey
 
@@ -120,7 +119,7 @@ def _position(survey: Survey, node: str, criteria: Criteria, past: Past) -> _Pos
     if not answer.synced or survey.reference is None:
         synced = past.synced_ms.get(node)
         return _starting(answer, up if synced is None else min(up, criteria.slots(answer.now_ms - synced)), criteria)
-    lag, first_missing = _lag(survey, node)
+    lag, first_missing = survey.lag(node)
     if lag <= criteria.behind_blocks:
         return _Position(_Place.AT_TIP, "at the tip", lag)
     since = up
@@ -147,22 +146,6 @@ def _starting(answer: Answer, since: float, criteria: Criteria) -> _Position:
     found = f"{answer.status.sync_status} for {since:.0f} slots"
     stuck = since > criteria.bootstrap_fail_slots
     return _Position(_Place.STUCK if stuck else _Place.UNDER_WAY, found, since_slots=since)
-
-
-def _lag(survey: Survey, node: str) -> tuple[int, Block | None]:
-    """How many blocks the node lacks, and the oldest of them.
-
-    Blocks of slots that began after the node answered do not count: a sweep over many nodes takes a while.
-    """
-    relation = survey.relations[node]
-    own, reference = survey.chains[node], survey.reference_chain
-    assert reference is not None
-    if relation.standing is Standing.BEHIND and relation.ancestor_height is not None:
-        missing = survey.tree.path_down(reference.tip, relation.ancestor_height)
-        due = [block for block in missing if block.date_ms <= survey.answers[node].now_ms]
-        return len(due), due[-1] if due else None
-    # On a branch of its own only the height tells; the check `forks` judges the branch.
-    return max(0, reference.tip.height - own.tip.height), None
 
 
 def _row(node: str, position: _Position, survey: Survey) -> Row:
