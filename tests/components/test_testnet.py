@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
@@ -146,11 +147,15 @@ def test_nothing_is_registered_when_the_document_is_bad(document: Any) -> None:
     assert [each.type for each in recording.registrations] == ["pulumi:providers:kubernetes"]
 
 
+def a_leaf_for_a_name() -> dict[str, Any]:
+    return {"name": pulumi.Output.from_input("a")}
+
+
 @pytest.mark.parametrize(
-    "bad", [{}, None, [], {"name": pulumi.Output.from_input("a")}], ids=["empty", "nothing", "a-list", "a-leaf"]
+    "bad", [dict, lambda: None, list, a_leaf_for_a_name], ids=["empty", "nothing", "a-list", "a-leaf"]
 )
-def test_a_document_that_is_none_is_refused_as_such(bad: Any) -> None:
-    recording = record(lambda: Testnet("t", bad, pulumi.ResourceOptions(provider=provider())))
+def test_a_document_that_is_none_is_refused_as_such(bad: Callable[[], Any]) -> None:
+    recording = record(lambda: Testnet("t", bad(), pulumi.ResourceOptions(provider=provider())))
     assert isinstance(recording.error, SpecError)
     assert recording.components == ()
 
