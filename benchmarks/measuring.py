@@ -6,16 +6,20 @@ so they are in the table.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import IO
 
 from mina_infra.errors import MinaInfraError
 
@@ -97,6 +101,25 @@ def run(command: Sequence[str | Path], cwd: Path) -> Measured:
     if code != 0:
         raise StepFailedError(f"{' '.join(map(str, command))} ended with {code}:\n{measured.text()}")
     return measured
+
+
+@dataclass(frozen=True)
+class Used:
+    """What one command used: seconds of wall time and of processor time, MiB of memory at most, its exit code."""
+
+    seconds: float
+    cpu: float
+    peak_mib: float
+    exit_code: int
+
+
+def alone(command: Sequence[str | Path], cwd: Path, env: Mapping[str, str], out: IO[str], err: IO[str] | None) -> Used:
+    """Run to the end; nothing of this process counts to the command's memory (benchmarks/alone.py says why)."""
+    with tempfile.TemporaryDirectory() as folder:
+        usage = Path(folder, "usage.json")
+        small = [sys.executable, "-I", "-S", str(Path(__file__).with_name("alone.py")), str(usage)]
+        subprocess.run([*small, *map(str, command)], cwd=cwd, env=env, stdout=out, stderr=err, check=True)
+        return Used(**json.loads(usage.read_text()))
 
 
 def _cpu_of_children() -> float:

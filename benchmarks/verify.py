@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import per_pod
-from measuring import cpu_seconds
+from measuring import alone, cpu_seconds
 from simulated_api import one_in_ten
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -103,27 +103,23 @@ def verdict(folder: Path, server: int, nodes: int) -> Verdict:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
     command = [sys.executable, "-m", "mina_infra.cli", "verify", "-s", "bench"]
     command += ["--outputs", "outputs.json", "--deadline", "0", "--json"]
-    before, started = cpu_seconds([server]), time.monotonic()
-    with (folder / "verdict.json").open("w+") as out, (folder / "progress").open("w+") as progress:
-        child = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=progress)
-        _, status, usage = os.wait4(child.pid, 0)
-        seconds = time.monotonic() - started
-        out.seek(0)
-        progress.seek(0)
-        text, said = out.read(), progress.read()
+    before = cpu_seconds([server])
+    with (folder / "verdict.json").open("w") as out, (folder / "progress").open("w") as progress:
+        used = alone(command, folder, environment, out, progress)
+    text = (folder / "verdict.json").read_text()
     if not text:
-        raise RuntimeError(f"no verdict: {said}")
+        raise RuntimeError(f"no verdict: {(folder / 'progress').read_text()}")
     found = json.loads(text)
     checks = {check["check"]: check for check in found["checks"]}
     names = [node["name"] for node in found["nodes"]]
     return Verdict(
         nodes=nodes,
         silent=len(one_in_ten(names)),
-        seconds=seconds,
-        cpu=usage.ru_utime + usage.ru_stime,
+        seconds=used.seconds,
+        cpu=used.cpu,
         server_cpu=cpu_seconds([server]) - before,
-        peak_mib=usage.ru_maxrss / 1024,
-        exit_code=os.waitstatus_to_exitcode(status),
+        peak_mib=used.peak_mib,
+        exit_code=used.exit_code,
         answered=checks["answers"]["figures"]["answered"],
         named_silent=len(set(checks["answers"]["silent"]) & one_in_ten(names)),
         failed=tuple(name for name, check in checks.items() if check["state"] == "fail"),
