@@ -186,7 +186,15 @@ class Version(_Reply, frozen=True):
 
 @cache
 def query(name: str) -> str:
-    """The text of `queries/NAME.graphql`: status, best_chain, block, version or time_offset."""
+    """The text of `queries/NAME.graphql`: status, best_chain, block, block_at, version or time_offset.
+
+    The fields of a block are a fragment of their own, which the queries that ask for blocks bring along.
+    """
+    text = _file(name)
+    return f"{text}\n{_file('block_fields')}" if "...BlockFields" in text else text
+
+
+def _file(name: str) -> str:
     return files("mina_infra.daemon").joinpath("queries", f"{name}.graphql").read_text(encoding="utf-8")
 
 

@@ -19,11 +19,12 @@ from graphql import (
 )
 
 from mina_infra.daemon.replies import decode_best_chain, decode_status, decode_version, query
-from mina_infra.simulator.answers import QUERY, View
+from mina_infra.simulator.answers import QUERY
 from mina_infra.simulator.graphql import ObjectType
 from mina_infra.simulator.simulated import SimulatedNetwork
+from mina_infra.simulator.view import View
 
-QUERIES = ("status", "best_chain", "version", "time_offset")
+QUERIES = ("status", "best_chain", "block", "block_at", "version", "time_offset")
 
 
 @pytest.fixture(scope="module")
