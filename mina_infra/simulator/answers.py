@@ -35,17 +35,6 @@ from mina_infra.simulator.view import (
     timestamp,
 )
 
-__all__ = [
-    "CONFIG_DIR",
-    "QUERY",
-    "Answers",
-    "View",
-    "catchup_status",
-    "consensus_configuration",
-    "ledger_hash",
-    "timestamp",
-]
-
 _PROVER = public_key("snark worker")
 
 

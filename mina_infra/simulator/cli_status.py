@@ -6,14 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mina_infra.simulator.answers import (
-    CONFIG_DIR,
-    View,
-    catchup_status,
-    consensus_configuration,
-    ledger_hash,
-    timestamp,
-)
+from mina_infra.simulator.answers import catchup_status, ledger_hash
+from mina_infra.simulator.view import CONFIG_DIR, View, consensus_configuration, timestamp
 
 UNREACHABLE = "Error: Unable to connect to Mina Daemon."
 

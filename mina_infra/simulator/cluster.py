@@ -27,10 +27,11 @@ from mina_infra.cluster.replies import PortRefusedError
 from mina_infra.cluster.roads import Door, Road
 from mina_infra.errors import ClusterError
 from mina_infra.simulator import cli_status, metrics, virtual_time
-from mina_infra.simulator.answers import CONFIG_DIR, View
-from mina_infra.simulator.containers import CONTAINER, Life, PodRecord, log_text, moment
+from mina_infra.simulator.containers import Life, PodRecord, log_text, moment
 from mina_infra.simulator.deployment import CLAIM_GIB, CLASS, GIB, LABELS, claim_name, role_of
+from mina_infra.simulator.pods import CONTAINER
 from mina_infra.simulator.simulated import SimulatedNetwork
+from mina_infra.simulator.view import CONFIG_DIR, View
 
 _FOR_EVER = 1e9
 

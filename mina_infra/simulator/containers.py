@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 from mina_infra.cluster.logs import LogRange
 from mina_infra.cluster.objects import Container, Pod, Program
+from mina_infra.simulator.joining import Happening
 from mina_infra.simulator.log_lines import line, lines_of
-from mina_infra.simulator.network import Happening
+from mina_infra.simulator.pods import CONTAINER
 from mina_infra.simulator.simulated import Entry, SimulatedNetwork
 
-CONTAINER = "mina"
 IMAGE = "mina"
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 RELIED_ON = {"-log-txn-pool-gossip": "true", "-log-snark-work-gossip": "true", "-limited-graphql-port": "3095"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from mina_infra.simulator.chain import Header, base58
 from mina_infra.simulator.network import Network
 
@@ -34,19 +36,10 @@ def forge_branch(network: Network, names: Sequence[str], depth: int) -> list[Hea
 
 def _sibling(block: Header, parent: Header) -> Header:
     """The same slot, another block; a VRF output of zeros loses every tie."""
-    return Header(
+    return msgspec.structs.replace(
+        block,
         state_hash=base58("3N", 52, parent.state_hash, str(block.slot), "forged"),
         parent=parent.state_hash,
         height=parent.height + 1,
-        slot=block.slot,
         vrf="0" * len(block.vrf),
-        creator=block.creator,
-        commands=block.commands,
-        snark_jobs=block.snark_jobs,
-        date_ms=block.date_ms,
-        coinbase=block.coinbase,
-        commands_total=block.commands_total,
-        transactions_total=block.transactions_total,
-        work_total=block.work_total,
-        proof=block.proof,
     )

@@ -13,14 +13,16 @@ import msgspec
 
 from mina_infra.daemon.logs import Level
 from mina_infra.simulator import cli_status, live_faults, log_lines, metrics, volumes
-from mina_infra.simulator.answers import Answers, View
+from mina_infra.simulator.answers import Answers
 from mina_infra.simulator.chain import ChainConstants
 from mina_infra.simulator.flags import Flags
+from mina_infra.simulator.joining import Happening
 from mina_infra.simulator.log_files import LogFile
-from mina_infra.simulator.network import Happening, Network
+from mina_infra.simulator.network import Network
 from mina_infra.simulator.node import Node, NodeSpec
 from mina_infra.simulator.pods import DaemonPod
 from mina_infra.simulator.server import HttpServer, Request, Response
+from mina_infra.simulator.view import View
 
 
 def wall_clock() -> float:

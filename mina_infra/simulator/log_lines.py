@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from mina_infra.daemon.logs import Level
-from mina_infra.simulator.answers import timestamp
 from mina_infra.simulator.chain import Header
-from mina_infra.simulator.network import Happening
+from mina_infra.simulator.joining import Happening
 from mina_infra.simulator.node import Node
+from mina_infra.simulator.view import timestamp
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mina_infra.simulator import pools
-from mina_infra.simulator.answers import View
 from mina_infra.simulator.chain import Header
 from mina_infra.simulator.load import BLOCK_TRANSACTIONS
+from mina_infra.simulator.view import View
 
 _OFFSET_SECONDS = 1_609_459_200
 """The `*_time_sec` gauges count from 2021-01-01, whatever their help says (docs/facts.md: mina/time-gauges)."""

@@ -8,7 +8,6 @@ them. What is wrong with a node is its `condition`, with a link an entry of `lin
 
 from __future__ import annotations
 
-import heapq
 import math
 import zlib
 from collections.abc import Iterable
@@ -17,13 +16,11 @@ from statistics import NormalDist
 from mina_infra.daemon.replies import SyncStatus
 from mina_infra.simulator.chain import ChainConstants, Header, Lottery, base58, better
 from mina_infra.simulator.condition import WELL, Link
-from mina_infra.simulator.joining import Happening, Joining, Observer, Truth
+from mina_infra.simulator.joining import Joining, Observer
 from mina_infra.simulator.load import WORK_DELAY, Load
 from mina_infra.simulator.node import Node, NodeSpec
 from mina_infra.simulator.store import FrontierStore
 from mina_infra.simulator.timing import Timing
-
-__all__ = ["Happening", "Network", "Observer", "Truth"]
 
 _SIGMA = 0.8
 _STALE_MS = 30_000
@@ -63,18 +60,10 @@ class Network(Joining):
         make up blocks for that time afterwards. One that was only held up by a busy machine does, or short slots would
         look like a sick network.
         """
-        if not skip_stale_slots:
-            self.live(to)
-            return
-        stale = to - max(3 * self.constants.slot_ms, _STALE_MS)
-        while self._events and self._events[0][0] <= to:
-            time, _, function, arguments = heapq.heappop(self._events)
-            self.now = max(self.now, time)
-            if function == self._slot and time < stale:
-                self._schedule_slot(self.constants.slot_at(to))
-                continue
-            function(*arguments)
-        self.now = max(self.now, to)
+        next_start = self.constants.slot_start(self._next_slot)
+        if skip_stale_slots and next_start < to - max(3 * self.constants.slot_ms, _STALE_MS):
+            self._schedule_slot(self.constants.slot_at(to))
+        self.live(to)
 
     @property
     def commands_per_slot(self) -> float:
@@ -87,6 +76,8 @@ class Network(Joining):
             self.load.set_rate(rate, self.now)
 
     def _schedule_slot(self, slot: int) -> None:
+        """Begin this slot in its time, and no other before it."""
+        self._next_slot = slot
         self.at(self.constants.slot_start(slot), self._slot, slot)
 
     # --- nodes ----------------------------------------------------------------------------------------------------
@@ -153,6 +144,8 @@ class Network(Joining):
     # --- slots and blocks -----------------------------------------------------------------------------------------
 
     def _slot(self, slot: int) -> None:
+        if slot != self._next_slot:
+            return  # it was skipped
         self._schedule_slot(slot + 1)
         leaders = 0
         for node in self.nodes.values():

@@ -10,15 +10,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mina_infra.daemon.multiaddress import Multiaddress, MultiaddressError
-from mina_infra.simulator.answers import CONFIG_DIR
 from mina_infra.simulator.chain import peer_id, public_key
 from mina_infra.simulator.flags import Flags, Refusal, read_flags, release_of
 from mina_infra.simulator.genesis import Marker, Owner
 from mina_infra.simulator.node import NodeSpec
+from mina_infra.simulator.view import CONFIG_DIR
 
 CONTAINER = "mina"
 GUARD = "start-guard"
-USER_AGENT = "user-agent"
 STAKE = "mina-infra/stake"
 PEER_ID = "mina-infra/peer-id"
 JOB_LABEL = "mina-infra/job"

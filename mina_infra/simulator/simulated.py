@@ -15,7 +15,8 @@ from mina_infra.daemon.replies import BestChain, DaemonStatus, decode_best_chain
 from mina_infra.errors import MinaInfraError
 from mina_infra.simulator.answers import Answers
 from mina_infra.simulator.chain import ChainConstants, Header, chain_id
-from mina_infra.simulator.network import Happening, Network, Observer, Truth
+from mina_infra.simulator.joining import Happening, Observer, Truth
+from mina_infra.simulator.network import Network
 from mina_infra.simulator.node import Node, NodeSpec
 from mina_infra.simulator.store import MemoryStore
 from mina_infra.simulator.timing import Timing
@@ -170,23 +171,23 @@ class SimulatedNetwork:
 
     def deepest_fork(self) -> int:
         """The deepest branch that any running node follows against the network's best chain."""
-        best, nodes = self.network.best_tip(), self.network.nodes.values()
-        holder = next((node for node in nodes if node.tip == best), None)
-        if holder is None:
-            return 0
-        canonical = {block.state_hash for block in holder.chain(self.constants.k + 1)}
-        deepest = 0
-        for node in nodes:
-            block, depth = node.tip if node.running else None, 0
-            while block is not None and block.state_hash not in canonical:
-                block, depth = node.known.get(block.parent), depth + 1
-            deepest = max(deepest, depth)
-        return deepest
+        canonical = self._canonical()
+        return max((_blocks_off(node, canonical) for node in self.network.nodes.values() if node.running), default=0)
 
     def fork_depth(self, name: str) -> int:
         """Blocks of the node's chain that are not on the network's best chain (0 = in line or only behind)."""
+        return _blocks_off(self.network.nodes[name], self._canonical())
+
+    def _canonical(self) -> set[str]:
+        """State hashes of the network's best chain, as its holder knows it; none where nobody holds its tip."""
         best = self.network.best_tip()
-        holders = [node for node in self.network.nodes.values() if node.tip == best]
-        canonical = {block.state_hash for block in holders[0].chain(self.constants.k + 1)} if holders else set()
-        own = self.network.nodes[name].chain(self.constants.k + 1)
-        return sum(block.state_hash not in canonical for block in own)
+        holder = next((node for node in self.network.nodes.values() if node.tip == best), None)
+        return {block.state_hash for block in holder.chain(self.constants.k + 1)} if holder else set()
+
+
+def _blocks_off(node: Node, canonical: set[str]) -> int:
+    """How many blocks of its best chain are not among these; 0 where there is no chain to compare with."""
+    block, depth = node.tip, 0
+    while canonical and block is not None and block.state_hash not in canonical:
+        block, depth = node.known.get(block.parent), depth + 1
+    return depth

@@ -12,9 +12,9 @@ from typing import Any
 
 from mina_infra.cluster.api import CLAIM, CONFIG_MAP, PERSISTENT_VOLUME, KubeApi
 from mina_infra.cluster.objects import bytes_of
-from mina_infra.simulator.answers import CONFIG_DIR
 from mina_infra.simulator.flags import Flags
 from mina_infra.simulator.pods import DaemonPod, Mount
+from mina_infra.simulator.view import CONFIG_DIR
 
 _KEEP_SECONDS = 10.0
 

@@ -36,10 +36,10 @@ from mina_infra.guardian.report import text
 from mina_infra.guardian.survey import ANSWER_SECONDS, Survey
 from mina_infra.guardian.verdict import Health, Verdict, verdict_of
 from mina_infra.simulator import cli_status, virtual_time
-from mina_infra.simulator.answers import View
 from mina_infra.simulator.deployment import outputs_of
 from mina_infra.simulator.node import NodeSpec
 from mina_infra.simulator.simulated import SimulatedNetwork
+from mina_infra.simulator.view import View
 from tests.guardian.fake_cluster import FakeCluster
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

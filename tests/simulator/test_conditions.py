@@ -11,7 +11,7 @@ from mina_infra.daemon.logs import Level, parse_line
 from mina_infra.daemon.replies import SyncStatus
 from mina_infra.simulator import log_lines
 from mina_infra.simulator.condition import Link
-from mina_infra.simulator.network import Happening
+from mina_infra.simulator.joining import Happening
 from mina_infra.simulator.simulated import SimulatedNetwork, small_network
 
 SLOT_MS = 180_000

@@ -8,10 +8,10 @@ from mina_infra.daemon.logs import Level, parse_line
 from mina_infra.daemon.replies import SyncStatus
 from mina_infra.daemon.status_text import parse_status
 from mina_infra.simulator import cli_status, log_lines, metrics
-from mina_infra.simulator.answers import View
+from mina_infra.simulator.joining import Happening
 from mina_infra.simulator.log_files import LogFile
-from mina_infra.simulator.network import Happening
 from mina_infra.simulator.simulated import SimulatedNetwork
+from mina_infra.simulator.view import View
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mina_infra.daemon.replies import SyncStatus
-from mina_infra.simulator.network import Happening
+from mina_infra.simulator.joining import Happening
 from mina_infra.simulator.node import NodeSpec
 from mina_infra.simulator.simulated import NodeDown, SimulatedNetwork, small_network
 from mina_infra.simulator.store import MemoryStore

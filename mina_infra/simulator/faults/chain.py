@@ -51,7 +51,7 @@ def _stake_off(share: float) -> Inject:
 
 
 def _slow_gossip(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
-    """A median of 5 to 12 times the usual 2 s at 180 s a slot."""
+    """A median of 20 to 40 times the usual 2 s at 180 s a slot."""
     network = cluster.network.network
     timing = replace(network.timing, gossip=network.timing.gossip * (20 + 20 * severity))
     return change(network, "timing", timing)

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from mina_infra.simulator.cluster import SimulatedCluster
-from mina_infra.simulator.condition import WELL, Condition
+from mina_infra.simulator.condition import WELL
 from mina_infra.simulator.network import Network
 
 
@@ -173,6 +173,6 @@ def both(*parts: Injected) -> Injected:
 
 
 __all__ = [
-    "Condition", "Fault", "Inject", "Injected", "Setup", "Weight", "afflict", "both", "change", "coordinators", "fish",
+    "Fault", "Inject", "Injected", "Setup", "Weight", "afflict", "both", "change", "coordinators", "fish",
     "flag", "plain_nodes", "producers", "restarted", "seeds", "whales", "with_share",
 ]  # fmt: skip

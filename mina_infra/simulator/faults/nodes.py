@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 from mina_infra.daemon.replies import SyncStatus
 from mina_infra.simulator.cluster import SimulatedCluster
@@ -19,6 +20,7 @@ from mina_infra.simulator.faults.fault import (
     plain_nodes,
     seeds,
 )
+from mina_infra.simulator.live_faults import BAD_GATEWAY
 
 _LOST = ("behind", "stuck", "no-gossip")
 _GOSSIP = ("-log-txn-pool-gossip", "-log-snark-work-gossip")
@@ -111,15 +113,13 @@ def _other_commit(cluster: SimulatedCluster, rng: Random, severity: float) -> In
 
 def _other_image(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
     name = rng.choice(plain_nodes(cluster))
-    record = cluster.record(name)
-    before, record.image = record.image, "mina-daemon:1.0.0-other"
+    before, cluster.record(name).image = cluster.record(name).image, "mina-daemon:1.0.0-other"
     found = respecified(cluster, name, commit_id="0ddba11" + "0" * 33)
 
     def heal() -> None:
         cluster.record(name).image = before
         found.heal()
 
-    cluster.record(name).image = "mina-daemon:1.0.0-other"
     return Injected((name,), heal)
 
 
@@ -145,11 +145,11 @@ def _seed_identity(cluster: SimulatedCluster, rng: Random, severity: float) -> I
     return respecified(cluster, rng.choice(seeds(cluster)), peer_id="12D3KooW" + "Z" * 44)
 
 
-def respecified(cluster: SimulatedCluster, name: str, **fields: object) -> Injected:
+def respecified(cluster: SimulatedCluster, name: str, **fields: Any) -> Injected:
     """Deploy a node anew with other fields of its spec, on its volume."""
     node = cluster.network.network.nodes[name]
     before = node.spec
-    node.spec = replace(before, **fields)  # type: ignore[arg-type]
+    node.spec = replace(before, **fields)
     cluster.replace_pod(name)
 
     def heal() -> None:
@@ -159,8 +159,8 @@ def respecified(cluster: SimulatedCluster, name: str, **fields: object) -> Injec
     return Injected((name,), heal)
 
 
-def _nothing(cluster: SimulatedCluster, name: str) -> bytes:
-    return b"<html><head><title>502 Bad Gateway</title></head></html>"
+def _bad_gateway(cluster: SimulatedCluster, name: str) -> bytes:
+    return BAD_GATEWAY
 
 
 def _kubernetes_status(cluster: SimulatedCluster, name: str) -> bytes:
@@ -191,7 +191,7 @@ NODE_FAULTS: tuple[Fault, ...] = (
     Fault("refusing-node", "One daemon's port is closed while its pod runs.",
           _marked("refusing"), ("refused",), _REFUSES, slots=0),
     Fault("garbage-node", "A proxy answers for one daemon with HTML and status 200.",
-          _babbles(_nothing), ("bad-reply",), slots=0),
+          _babbles(_bad_gateway), ("bad-reply",), slots=0),
     Fault("status-node", "A proxy answers for one daemon with a Kubernetes Status.",
           _babbles(_kubernetes_status), ("bad-reply",), slots=0),
     Fault("truncated-answer", "One daemon's answer ends in the middle (watchdog: long outputs were cut).",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from mina_infra.simulator import crash_words
+from mina_infra.simulator import crash_words, live_faults
 from mina_infra.simulator.cluster import SimulatedCluster
 from mina_infra.simulator.faults.fault import (
     Fault,
@@ -98,8 +98,9 @@ def _crashed(who: Callable[[SimulatedCluster], list[str]], count: int, words: Wo
     return inject
 
 
-def _ended(exit_code: int, reason: str, words: Words) -> Inject:
-    """One node's container ends so and is started again."""
+def _ended(how: str) -> Inject:
+    """One node's container ends as live_faults.ENDS says and is started again."""
+    exit_code, reason, words = live_faults.ENDS[how]
 
     def inject(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
         name = rng.choice(plain_nodes(cluster))
@@ -132,14 +133,6 @@ def _sigterm_container(cluster: SimulatedCluster, rng: Random, severity: float) 
     return Injected((name,), lambda: None)
 
 
-def _silence(node: Node, now_ms: float) -> list[str]:
-    return []
-
-
-def _quiet_term(node: Node, now_ms: float) -> list[str]:
-    return crash_words.terminated(node, now_ms, noise=False)
-
-
 def _disk(used: float) -> Inject:
     def inject(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
         name = rng.choice(plain_nodes(cluster))
@@ -153,34 +146,30 @@ def _disk(used: float) -> Inject:
     return inject
 
 
-def _seeds_down(every: bool) -> Inject:
-    def inject(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
-        names = seeds(cluster) if every else [rng.choice(seeds(cluster))]
-        for name in names:
-            _end(cluster, name, crash_words.helper_died)
-            cluster.record(name).restarts = 5
-
-        def heal() -> None:
-            for name in names:
-                cluster.start_container(name)
-
-        return Injected(tuple(names), heal)
-
-    return inject
-
-
-def _all_dead(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
-    """The pods are there, no daemon lives: what Mina's watchdog took for its last good values."""
-    names = tuple(cluster.network.names)
+def _crash_looping(cluster: SimulatedCluster, names: list[str], restarts: int) -> Injected:
+    """They are dead, and have been started again so often."""
     for name in names:
         _end(cluster, name, crash_words.helper_died)
-        cluster.record(name).restarts = 3
+        cluster.record(name).restarts = restarts
 
     def heal() -> None:
         for name in names:
             cluster.start_container(name)
 
-    return Injected(names, heal)
+    return Injected(tuple(names), heal)
+
+
+def _one_seed_down(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
+    return _crash_looping(cluster, [rng.choice(seeds(cluster))], 5)
+
+
+def _seeds_down(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
+    return _crash_looping(cluster, seeds(cluster), 5)
+
+
+def _all_dead(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
+    """The pods are there, no daemon lives: what Mina's watchdog took for its last good values."""
+    return _crash_looping(cluster, cluster.network.names, 3)
 
 
 def _unbound(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
@@ -214,16 +203,16 @@ POD_FAULTS: tuple[Fault, ...] = (
     Fault("crash-of-a-coordinator", "The coordinator crashed: one of many (watchdog: no alarm).",
           _crashed(coordinators, 1, crash_words.pool_bug), ("crash",), ("no-proofs",), slots=3),
     Fault("oom", "One daemon was killed because it needed more memory than its limit.",
-          _ended(137, "OOMKilled", _silence), ("oom",), slots=3),
+          _ended("oom"), ("oom",), slots=3),
     Fault("restart-unexplained", "One daemon was ended by SIGTERM, and nobody says why.",
-          _ended(130, "Error", _quiet_term), ("restart-unexplained",), slots=3),
+          _ended("restart-unexplained"), ("restart-unexplained",), slots=3),
     Fault("sigterm-noise", "One pod was evicted; its daemon's last words sounded like a crash.",
           _sigterm, weight=Weight.NONE, slots=6),
     Fault("shutdown-noise", "A machine was shut down; the container ended on SIGTERM and runs again.",
           _sigterm_container, weight=Weight.NONE, slots=6),
-    Fault("seed-down", "One of several seeds crash-loops.", _seeds_down(False), ("seed-down",), _SEED_DOWN, slots=2),
+    Fault("seed-down", "One of several seeds crash-loops.", _one_seed_down, ("seed-down",), _SEED_DOWN, slots=2),
     Fault("all-seeds-down", "Every seed crash-loops; the nodes that know each other go on.",
-          _seeds_down(True), ("seed-down", "too-few-seeds"), _SEED_DOWN, slots=2),
+          _seeds_down, ("seed-down", "too-few-seeds"), _SEED_DOWN, slots=2),
     Fault("total-outage", "Every daemon is dead behind pods that are there (watchdog: well).",
           _all_dead, ("crash-loop", "not-ready", "refused"),
           (*_DOWN, "crash", "crash-burst", "halt", "seed-down", "too-few-seeds"), slots=1),

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from mina_infra.simulator import metrics
-from mina_infra.simulator.answers import View
 from mina_infra.simulator.simulated import SimulatedNetwork
+from mina_infra.simulator.view import View
 
 
 @cache
