@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mina_infra.cluster.api import DEPLOYMENT, POD, Kind, KubeApi, Manifest
+from mina_infra.cluster.api import POD, Kind, KubeApi, Manifest
 from mina_infra.errors import ClusterError
 from mina_infra.simulator import genesis, kwok, ledger_job, live_faults, log_lines, program, restarts
 from mina_infra.simulator.chain import ChainConstants, chain_id
@@ -22,15 +22,13 @@ from mina_infra.simulator.flags import Flags, Refusal
 from mina_infra.simulator.hosting import Daemon, HostedNetwork, Start, entrance, ledger_by_hash, wall_clock
 from mina_infra.simulator.kwok import Kwok
 from mina_infra.simulator.log_files import LogFile
-from mina_infra.simulator.network import Network
+from mina_infra.simulator.networks import Networks
 from mina_infra.simulator.pods import (
     JOB_LABEL,
     USER_AGENT,
     DaemonPod,
     daemon_pod,
     is_running,
-    stake_of,
-    staking_key,
     user_agents,
 )
 from mina_infra.simulator.store import DirectoryStore
@@ -52,7 +50,7 @@ async def run_simulator(api: KubeApi, state: Path) -> None:
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(world.watch_pods())
-            tasks.create_task(world.watch_stakes())
+            tasks.create_task(world.networks.watch_stakes(api, LABELS))
             tasks.create_task(world.run_clock())
             tasks.create_task(world.doors.remind())
     finally:
@@ -73,10 +71,7 @@ class World:
         """Pods that run no daemon, by uid: namespace, log, number of user agents."""
         self.jobs: set[str] = set()
         self.checks = CheckPods(api, self.volumes, self.doors)
-        self.networks: dict[tuple[str, str], HostedNetwork] = {}
-        """By namespace and chain id."""
-        self.stakes: dict[tuple[str, str], float] = {}
-        """Declared by Deployments, by namespace and node name, whether or not the node runs."""
+        self.networks = Networks()
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting = asyncio.Semaphore(16)
 
@@ -115,33 +110,6 @@ class World:
                 self._gone(event.object["metadata"]["uid"])
             else:
                 self._seen(event.object)
-
-    async def watch_stakes(self) -> None:
-        """Keep what Deployments declare, so that a node that is down still counts with its stake."""
-        async for event in self.api.watch(DEPLOYMENT, labels=LABELS):
-            if event.type == "SYNCED":
-                items = event.object["items"]
-                there = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in items}
-                for missing in self.stakes.keys() - there:
-                    self._declare(*missing, 0.0)
-                for item in items:
-                    self._declare_by(item)
-            elif event.type == "DELETED":
-                self._declare(event.object["metadata"]["namespace"], event.object["metadata"]["name"], 0.0)
-            else:
-                self._declare_by(event.object)
-
-    def _declare_by(self, deployment: Manifest) -> None:
-        meta, template = deployment["metadata"], deployment["spec"]["template"]["metadata"]
-        self._declare(meta["namespace"], meta["name"], stake_of(template.get("annotations")))
-
-    def _declare(self, namespace: str, name: str, stake: float) -> None:
-        if self.stakes.get((namespace, name), 0.0) == stake:
-            return
-        self.stakes[(namespace, name)] = stake
-        for hosted in self.networks.values():
-            if hosted.namespace == namespace:
-                hosted.network.declare(staking_key(namespace, name), stake)
 
     def _known(self) -> set[str]:
         return self.daemons.keys() | self.others.keys() | self.jobs
@@ -191,13 +159,7 @@ class World:
             daemon.close()
             daemon.log.delete()
             self.volumes.drop_ephemeral(uid)
-            self._drop_empty_networks()
-
-    def _drop_empty_networks(self) -> None:
-        """Nothing is remembered of a network without nodes: whoever starts next has only the volumes."""
-        for key, hosted in list(self.networks.items()):
-            if not hosted.daemons:
-                del self.networks[key]
+            self.networks.drop_empty()
 
     def _sweep(self, pods: Iterable[Manifest]) -> None:
         """Delete what pods left behind that went while nobody looked."""
@@ -295,11 +257,11 @@ class World:
             constants = replace(constants, chain_id=chain_id({"genesis": pod.uid}))
         spec = pod.node_spec(flags)
         assert daemon.directory
-        if hosted := entrance(self.networks.values(), pod.namespace, start, spec):
+        if hosted := entrance(self.networks, pod.namespace, start, spec):
             spec = replace(spec, name=f"{pod.namespace}.{spec.name}")
         else:
-            constants = constants if hold else ledger_by_hash(self.networks.values(), start, constants)
-            hosted = self._network(pod.namespace, constants)
+            constants = constants if hold else ledger_by_hash(self.networks, start, constants)
+            hosted = self.networks.of(pod.namespace, constants)
             hosted.config = hosted.config or start.config
         hosted.advance()
         if spec.name in hosted.daemons:  # a second pod of one node, on another volume
@@ -313,17 +275,7 @@ class World:
         daemon.join(hosted, node)
         if hold:
             daemon.write(log_lines.ERROR, {"error": "Could not find a genesis ledger; waiting for it"})
-        self._drop_empty_networks()
-
-    def _network(self, namespace: str, constants: ChainConstants) -> HostedNetwork:
-        key = (namespace, constants.chain_id)
-        if key not in self.networks:
-            hosted = HostedNetwork(Network(constants, wall_clock()), namespace)
-            for (place, name), stake in self.stakes.items():
-                if place == namespace:
-                    hosted.network.declare(staking_key(place, name), stake)
-            self.networks[key] = hosted
-        return self.networks[key]
+        self.networks.drop_empty()
 
     async def _connect_kwok(self, daemon: Daemon, ports: list[int], limited: int | None = None) -> None:
         """Lead port-forward, logs and exec of the pod here; as often as it takes."""
@@ -384,7 +336,7 @@ class World:
         """Let time pass in every network, and write a share of the volumes and logs at each tick."""
         waiting: list[Daemon] = []
         while True:
-            for hosted in list(self.networks.values()):
+            for hosted in self.networks:
                 hosted.network.commands_per_slot = self._commands_per_slot(hosted)
                 hosted.advance()
             waiting = waiting or list(self.daemons.values())

@@ -96,7 +96,7 @@ def test_graphql_core_gives_the_same_answer_from_the_same_data(
 ) -> None:
     """graphql-core checks every value against the schema's types and non-null marks; so do ours, then."""
     view = View(network.network, network.network.nodes[node])
-    variables = {"maxLength": 10}
+    variables = {"maxLength": 10, "stateHash": network.tip().state_hash, "height": 3}
     result: Any = execute(
         schema, parse(query(name)), view, variable_values=variables, field_resolver=resolver_of(QUERY)
     )

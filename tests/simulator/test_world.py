@@ -15,7 +15,7 @@ from mina_infra.cluster.api import POD, KubeApi
 from mina_infra.daemon.replies import DaemonStatus, SyncStatus, decode_status, request_body
 from mina_infra.simulator.genesis import MARKER
 from mina_infra.simulator.pods import staking_key
-from mina_infra.simulator.world import World
+from mina_infra.simulator.world import LABELS, World
 from tests.simulator.fake_api import DIGEST, FakeApi, daemon_pod, job_pod
 
 PATIENCE_SECONDS = 20.0
@@ -35,7 +35,11 @@ class Scene:
         return World(cast(KubeApi, self.api), self.state)
 
     def begin(self) -> None:
-        work = (self.world.watch_pods(), self.world.watch_stakes(), self.world.run_clock())
+        work = (
+            self.world.watch_pods(),
+            self.world.networks.watch_stakes(cast(KubeApi, self.api), LABELS),
+            self.world.run_clock(),
+        )
         self.tasks = [asyncio.create_task(each) for each in work]
 
     def kill(self) -> None:
@@ -315,7 +319,7 @@ def test_stake_that_a_deployment_declares_counts_while_its_pod_is_down(play: Cal
         scene.api.deployment("whale-2", 18.0)
         scene.testnet()
         await scene.until("whale-1-pod", sync_status=SyncStatus.SYNCED)
-        (hosted,) = scene.world.networks.values()
+        (hosted,) = scene.world.networks
         lottery = hosted.network.lottery
         assert lottery.chance(staking_key("ns", "whale-1")) == pytest.approx(1 - 0.25**0.25)
         scene.api.deployment("whale-2", 0.0)
