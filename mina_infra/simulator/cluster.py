@@ -92,6 +92,8 @@ class SimulatedCluster:
     paused: set[str] = field(default_factory=set)
     blind_to: set[str] = field(default_factory=set)
     """What the API server does not tell: pods, deployments, claims, events, logs, exec."""
+    metrics_namespace: str = metrics.NAMESPACE
+    """What the names of the daemons' metrics begin with."""
     disk: dict[str, float] = field(default_factory=dict)
     """Used share of a node's volume, 0..1; 0.2 where nothing is said."""
     protected: set[str] = field(default_factory=set)
@@ -242,7 +244,8 @@ class SimulatedCluster:
         await self._reach(name)
         if name not in self.network.running:
             raise PortRefusedError(f"dial tcp 127.0.0.1:{port}: connect: connection refused")
-        return metrics.text(View(self.network.network, self.network.network.nodes[name])).encode()
+        view = View(self.network.network, self.network.network.nodes[name])
+        return metrics.text(view, self.metrics_namespace).encode()
 
     async def _reach(self, name: str) -> None:
         """As long as the way and the answer take. Raises ClusterError."""

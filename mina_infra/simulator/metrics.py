@@ -23,12 +23,16 @@ _AVERAGED_SLOTS = 20
 Values = dict[str, float]
 
 
-def text(view: View) -> str:
+NAMESPACE = "Coda"
+
+
+def text(view: View, namespace: str = NAMESPACE) -> str:
     """Prometheus text format 0.0.4, with `#HELP` and `#TYPE` written as the daemon writes them, without a blank."""
     lines: list[str] = []
     for kind, values in (("gauge", gauges(view)), ("counter", counters(view))):
         for name, value in values.items():
-            lines += [f"#HELP Coda_{name} {name}", f"#TYPE Coda_{name} {kind}", f"Coda_{name} {_number(value)}"]
+            full = f"{namespace}_{name}"
+            lines += [f"#HELP {full} {name}", f"#TYPE {full} {kind}", f"{full} {_number(value)}"]
     return "\n".join(lines) + "\n"
 
 

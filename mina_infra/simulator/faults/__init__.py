@@ -17,6 +17,7 @@ inclusion   no-transactions, no-proofs, no-coinbase     gossip      no-gossip, s
 tps         low-tps, pool-grows                         provers     prover-failures, blocks-lost
 producers   silent-producer                             disk        disk-full, disk-filling
 seeds       seed-down, too-few-seeds, seed-unreachable, seed-address
+watch       cannot-tell
 
 Names that end in (watchdog ...) in their sentence are what Mina's own watchdog could not see.
 """

@@ -26,6 +26,7 @@ _LOST = ("behind", "stuck", "no-gossip")
 _GOSSIP = ("-log-txn-pool-gossip", "-log-snark-work-gossip")
 _YOUNG = Setup(slots_before=14)
 _SMALL = Setup(k=12, slots_before=30)
+_DAYS = Setup(k=12, slots_before=1000)
 _REFUSES = ("refused", "not-ready", "crash-loop", "no-pod")
 
 
@@ -50,6 +51,16 @@ def _hang(status: SyncStatus, *, keep_volume: bool) -> Inject:
         return found
 
     return inject
+
+
+def _bootstraps_again(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
+    """Gossip does not reach a node for longer than k blocks; it bootstraps again, without a restart, and hangs."""
+    name = rng.choice(plain_nodes(cluster))
+    deaf = afflict(cluster, [name], deaf=True)
+    cluster.network.run(slots=2 * cluster.network.constants.k)
+    hangs = afflict(cluster, [name], hangs=SyncStatus.BOOTSTRAP)
+    deaf.heal()
+    return hangs
 
 
 def _restart(*, keep_volume: bool) -> Inject:
@@ -123,6 +134,16 @@ def _other_image(cluster: SimulatedCluster, rng: Random, severity: float) -> Inj
     return Injected((name,), heal)
 
 
+def _renamed_metrics(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
+    """As a build does that drops the old namespace."""
+    before, cluster.metrics_namespace = cluster.metrics_namespace, "Mina"
+
+    def heal() -> None:
+        cluster.metrics_namespace = before
+
+    return Injected((), heal)
+
+
 def _missing_flag(cluster: SimulatedCluster, rng: Random, severity: float) -> Injected:
     """One node was deployed without the flags that make it log what it hears."""
     name = rng.choice(plain_nodes(cluster))
@@ -174,6 +195,9 @@ NODE_FAULTS: tuple[Fault, ...] = (
           _ill(frozen=True), ("stuck",), _LOST, slots=20),
     Fault("bootstrap-hang", "A node that lost its volume stays in BOOTSTRAP for ever while gossip arrives (18380).",
           _hang(SyncStatus.BOOTSTRAP, keep_volume=False), ("bootstrap-hangs",), slots=25),
+    Fault("bootstrap-hang-after-days", "A node that has run for 50 hours bootstraps again and never ends it (watchdog: "
+          "minutes compared with seconds, so it was among those younger than 6 hours).",
+          _bootstraps_again, ("bootstrap-hangs",), _LOST, slots=25, setup=_DAYS),
     Fault("catchup-hang", "A restarted node stays in CATCHUP for ever.",
           _hang(SyncStatus.CATCHUP, keep_volume=True), ("catchup-hangs",), _LOST, slots=40),
     Fault("catchup-flapper", "A node in order says CATCHUP in every third slot (mina 5155, 6660).",
@@ -212,6 +236,8 @@ NODE_FAULTS: tuple[Fault, ...] = (
           _other_image, ("other-image",), ("other-commit",), slots=6),
     Fault("missing-gossip-flag", "One node was deployed without the flags that log gossip.",
           _missing_flag, ("missing-flag",), slots=4),
+    Fault("metrics-renamed", "The daemons' metrics have other names (watchdog: no rule knew its new ones).",
+          _renamed_metrics, ("cannot-tell",), weight=Weight.UNKNOWN, slots=50),
     Fault("seed-other-identity", "A seed has another peer id than the published address.",
           _seed_identity, ("seed-address",), ("seed-unreachable",), slots=6),
     Fault("restart-with-volume", "One node's pod was replaced; it catches up from its volume.",
