@@ -24,9 +24,22 @@ class Capacity:
     work_delay: int
 
     @property
+    def leaves(self) -> int:
+        """Transactions that fit in a block, and in one tree of the scan state."""
+        return int(2**self.log2)
+
+    @property
     def commands(self) -> int:
         """User commands that fit in a block beside its coinbase and fees."""
-        return int(2**self.log2) - RESERVED
+        return self.leaves - RESERVED
+
+    @property
+    def waiting(self) -> int:
+        """Transactions whose work need not have been bought yet: those of the newest trees."""
+        return (self.work_delay + 1) * self.leaves
+
+
+DEFAULT = Capacity(DEFAULT_LOG2, DEFAULT_GOAL, DEFAULT_DELAY)
 
 
 def capacity_of(config: Mapping[str, Any]) -> Capacity:

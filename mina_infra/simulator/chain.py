@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from mina_infra.daemon.replies import parse_timestamp
-from mina_infra.daemon.scan_state import DEFAULT_LOG2, Capacity, capacity_of
+from mina_infra.daemon.scan_state import DEFAULT, Capacity, capacity_of
 
 COINBASE = 720_000_000_000
 """nanomina for each block: 720 MINA."""
@@ -63,7 +63,7 @@ class ChainConstants:
     active_slots: float = 0.75
     fork_height: int = 0
     fork_slot: int = 0
-    block_commands: int = Capacity(DEFAULT_LOG2, None, 2).commands
+    capacity: Capacity = DEFAULT
 
     @classmethod
     def from_runtime_config(cls, config: Mapping[str, Any], ledger_digest: str = "") -> ChainConstants:
@@ -82,7 +82,7 @@ class ChainConstants:
             slots_per_epoch=int(genesis.get("slots_per_epoch", cls.slots_per_epoch)),
             delta=int(genesis.get("delta", cls.delta)),
             fork_height=int(fork.get("blockchain_length", fork.get("previous_length", 0))),
-            block_commands=max(capacity_of(config).commands, 0),
+            capacity=capacity_of(config),
             fork_slot=int(fork.get("global_slot_since_genesis", fork.get("previous_global_slot", 0))),
         )
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mina_infra.daemon.scan_state import DEFAULT_GOAL, DEFAULT_LOG2
+from mina_infra.daemon.scan_state import DEFAULT_GOAL
 from mina_infra.outputs import ChainOutput, ClaimOutput, NodeOutput, OutputsDocument, SeedOutput
 from mina_infra.simulator.containers import IMAGE, RELIED_ON
-from mina_infra.simulator.load import WORK_DELAY
 from mina_infra.simulator.node import NodeSpec
 from mina_infra.simulator.simulated import SimulatedNetwork
 
@@ -59,8 +58,8 @@ def _chain(network: SimulatedNetwork) -> ChainOutput:
         slot_ms=constants.slot_ms,
         k=constants.k,
         active_slots=constants.active_slots,
-        transaction_capacity_log2=DEFAULT_LOG2,
-        work_delay=WORK_DELAY,
+        transaction_capacity_log2=constants.capacity.log2,
+        work_delay=constants.capacity.work_delay,
         tps_goal=DEFAULT_GOAL * 180_000 / constants.slot_ms,
     )
 

@@ -2,26 +2,18 @@
 
 Everything is a cumulative count, so that every branch has its own pool and scan state without a state of its own:
 what was offered up to now less what a chain has included is the pool as a producer on that chain sees it. Each
-transaction (commands, coinbase, fee transfer) makes one bundle of snark work, which is to be bought `WORK_DELAY` + 1
-blocks later; a chain that cannot buy runs out of room, first for commands and in the end for the coinbase
-(docs/facts.md: mina/scan-state).
+transaction (commands, coinbase, fee transfer) takes a leaf of a tree of the scan state and makes one bundle of snark
+work. Provers finish it as soon as they can, but a block only buys what falls due: the work of a tree's leaves, when
+`work_delay` + 1 newer trees are full. So a young chain buys nothing, and one whose provers stopped goes on until their
+stock is used up; then there is no room, neither for commands nor for the coinbase (docs/facts.md: mina/scan-state).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mina_infra.daemon.scan_state import RESERVED, Capacity
 from mina_infra.simulator.chain import COINBASE, Header
-
-WORK_DELAY = 2
-BLOCK_TRANSACTIONS = 128
-"""2^7 transactions in a block: what follows from 0.2 transactions a second (docs/facts.md: mina/scan-state)."""
-_OF_THE_SYSTEM = 2
-"""Coinbase and fee transfer of each block."""
-_SCAN_STATE = BLOCK_TRANSACTIONS * (WORK_DELAY + 2)
-"""Bundles that may wait before there is no room for another transaction."""
-_TREE = BLOCK_TRANSACTIONS
-"""Bundles behind one ledger proof."""
 
 
 @dataclass
@@ -30,8 +22,9 @@ class Load:
 
     slot_ms: int
     commands_per_slot: float
+    scan_state: Capacity
     proofs_per_slot: float = 1024.0
-    capacity: int = BLOCK_TRANSACTIONS - _OF_THE_SYSTEM
+    capacity: int = 0
     """Most commands that producers put into a block; 0: none, whatever is offered."""
     coinbase: bool = True
     """False: producers forgo it."""
@@ -63,21 +56,21 @@ class Load:
         """Commands that were offered and are not on that chain."""
         return max(int(offered) - tip.commands_total, 0)
 
-    def body(self, parent: Header, due: Header, now_ms: float) -> Body:
-        """What a block on `parent` carries; `due` is the ancestor whose transactions' work is to be bought by now."""
-        work = max(min(due.transactions_total, int(self.proved)) - parent.work_total, 0)
-        room = _SCAN_STATE - (parent.transactions_total - parent.work_total - work)
-        coinbase = COINBASE if self.coinbase and room > 0 else 0
-        commands = min(self.pool(parent, self.offered_at(now_ms)), self.capacity, max(room - _OF_THE_SYSTEM, 0))
-        work_total = parent.work_total + work
+    def body(self, parent: Header, now_ms: float) -> Body:
+        """What a block on `parent` carries: as many transactions as there is room for, with the work that they need."""
+        waiting, ready = self.scan_state.waiting, min(int(self.proved), parent.transactions_total)
+        room = max(waiting + max(ready, parent.work_total) - parent.transactions_total, 0)
+        commands = max(min(self.pool(parent, self.offered_at(now_ms)), self.capacity, room - RESERVED), 0)
+        transactions_total = parent.transactions_total + commands + min(room, RESERVED)
+        work_total = max(transactions_total - waiting, parent.work_total)
         return Body(
             commands=commands,
-            snark_jobs=work,
-            coinbase=coinbase,
+            snark_jobs=work_total - parent.work_total,
+            coinbase=COINBASE if self.coinbase and room > 0 else 0,
             commands_total=parent.commands_total + commands,
-            transactions_total=parent.transactions_total + commands + (_OF_THE_SYSTEM if room > 0 else 0),
+            transactions_total=transactions_total,
             work_total=work_total,
-            proof=work_total // _TREE > parent.work_total // _TREE,
+            proof=work_total // self.scan_state.leaves > parent.work_total // self.scan_state.leaves,
         )
 
 

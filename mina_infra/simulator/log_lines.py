@@ -105,13 +105,13 @@ def lines_of(happening: Happening, sender: Node | None) -> list[tuple[Template, 
     if happening.kind == "produced":
         breadcrumb = {"state_hash": block.state_hash, "parent": block.parent, "blockchain_length": str(block.height)}
         ready = {"proof_count": block.snark_jobs, "txn_count": block.commands, "diff_log": []}
-        return [(READY_PROOFS, ready), (PRODUCED, {"breadcrumb": breadcrumb}), _applied(block)]
+        return [(READY_PROOFS, ready), (PRODUCED, {"breadcrumb": breadcrumb}), _applied(node, block)]
     if happening.kind == "prover-failed":
         return [(PROVER_FAILED, {"error": {"string": _PROVER_ERROR}, "prev_state": block.state_hash})]
     if happening.kind == "rejected":
         return [(REJECTED, {"state_hash": block.state_hash})]
     remote = {"host": sender.spec.host, "peer_id": sender.spec.identity} if sender else {}
-    return [(RECEIVED, {"state_hash": block.state_hash, "sender": {"Remote": remote}}), _applied(block)]
+    return [(RECEIVED, {"state_hash": block.state_hash, "sender": {"Remote": remote}}), _applied(node, block)]
 
 
 _PROVER_ERROR = (
@@ -124,12 +124,12 @@ def _about(node: Node) -> dict[str, Any]:
     return {"commit": node.spec.commit_id, "branch": "simulated"}
 
 
-def _applied(block: Header) -> tuple[Template, dict[str, Any]]:
+def _applied(node: Node, block: Header) -> tuple[Template, dict[str, Any]]:
     return APPLIED, {
         "prefix": "apply_diff",
         "user_command_count": block.commands,
         "coinbase_count": int(block.coinbase > 0),
-        "spots_available": 128 - block.commands,
+        "spots_available": node.constants.capacity.leaves - block.commands,
         "proof_bundles_waiting": block.transactions_total - block.work_total,
         "work_count": block.snark_jobs,
     }

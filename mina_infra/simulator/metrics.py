@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from mina_infra.simulator import pools
 from mina_infra.simulator.chain import Header
-from mina_infra.simulator.load import BLOCK_TRANSACTIONS
 from mina_infra.simulator.view import View
 
 _OFFSET_SECONDS = 1_609_459_200
@@ -122,7 +121,7 @@ def _of_chain(view: View, chain: Sequence[Header]) -> Values:
         "snark_work_required": needed if tip else 0,
         "transaction_fees_per_block": 0,
         "snark_fees_per_block": 0,
-        "slots_available_base": BLOCK_TRANSACTIONS - (tip.commands if tip else 0),
+        "slots_available_base": view.constants.capacity.leaves - (tip.commands if tip else 0),
     }
     return {f"Transition_frontier_{name}": value for name, value in values.items()} | {
         f"Scan_state_{name}": value for name, value in work.items()

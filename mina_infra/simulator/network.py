@@ -17,7 +17,7 @@ from mina_infra.daemon.replies import SyncStatus
 from mina_infra.simulator.chain import ChainConstants, Header, Lottery, base58, better
 from mina_infra.simulator.condition import WELL, Link
 from mina_infra.simulator.joining import Joining, Observer
-from mina_infra.simulator.load import WORK_DELAY, Load
+from mina_infra.simulator.load import Load
 from mina_infra.simulator.node import Node, NodeSpec
 from mina_infra.simulator.store import FrontierStore
 from mina_infra.simulator.timing import Timing
@@ -43,7 +43,10 @@ class Network(Joining):
     ) -> None:
         super().__init__(constants, now, timing or Timing.for_slot(constants.slot_ms), observer)
         self.lottery = Lottery(constants.chain_id, constants.active_slots)
-        self.load = Load(constants.slot_ms, commands_per_slot, capacity=constants.block_commands, since_ms=now)
+        capacity = constants.capacity
+        self.load = Load(
+            constants.slot_ms, commands_per_slot, capacity, capacity=max(capacity.commands, 0), since_ms=now
+        )
         self.links: dict[tuple[str, str], Link] = {}
         """Gossip that is not as usual, by sender and receiver."""
         self.provers = True
@@ -191,7 +194,7 @@ class Network(Joining):
             self._tell("prover-failed", node, parent)
             return
         begun = self.constants.slot_start(slot)
-        body = self.load.body(parent, self._due(node, parent), max(begun, self.constants.genesis_ms))
+        body = self.load.body(parent, max(begun, self.constants.genesis_ms))
         block = Header(
             state_hash=base58("3N", 52, parent.state_hash, str(slot), node.spec.key),
             parent=parent.state_hash,
@@ -215,13 +218,6 @@ class Network(Joining):
         self._tell("produced", node, block)
         self._accept(node, block)
         self._broadcast(node, block)
-
-    def _due(self, node: Node, parent: Header) -> Header:
-        """The ancestor whose transactions' work is due by now."""
-        due = parent
-        for _ in range(WORK_DELAY):
-            due = node.known.get(due.parent, due)
-        return due
 
     def _broadcast(self, source: Node, block: Header) -> None:
         mixed = int(block.vrf[:8], 16) if block.vrf else 0

@@ -52,7 +52,7 @@ WORK_FAULTS: tuple[Fault, ...] = (
     Fault("no-transactions", "Payments are sent, and no block carries any.",
           _load("load.capacity", 0), ("no-transactions",), ("low-tps", "pool-grows"), slots=40),
     Fault("no-proofs", "No prover finishes any work, so the scan state fills.",
-          _load("provers", False), ("no-proofs",), _UNPAID, slots=40),
+          _load("provers", False), ("no-proofs",), _UNPAID, slots=40, setup=_BUSY),
     Fault("no-proofs-for-long", "No prover has finished any work until no block has room for anything.",
           _load("provers", False), ("no-proofs", "no-coinbase"), _UNPAID, slots=60, setup=_BUSY),
     Fault("no-coinbase", "Blocks carry no coinbase.",
