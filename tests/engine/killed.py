@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from mina_infra.cli.place import embedded_environment_of
 from mina_infra.engine import run
 from mina_infra.engine.process import leftovers
 from mina_infra.engine.progress import Progress
@@ -20,7 +21,6 @@ from mina_infra.engine.state import recorded
 from mina_infra.errors import EngineError
 from mina_infra.local.control_plane import EmbeddedCluster
 from mina_infra.spec.pause import from_variable
-from tests.engine.testnets import environment
 
 CODES = {"run": -signal.SIGKILL, "engine": 99, "ctrl-c": 130, "nobody": 0}
 """How the process ends, by victim: 99 is a run whose engine was killed and that said so."""
@@ -29,7 +29,7 @@ CODES = {"run": -signal.SIGKILL, "engine": 99, "ctrl-c": 130, "nobody": 0}
 def main(operation: str, victim: str, point: str, state: Path, project: Path, stack: str, nodes: str = "") -> int:
     name = state.name
     cluster = EmbeddedCluster(name, state, state / "kubeconfig", f"kwok-{name}", server="")
-    env = environment(cluster, project, stack)
+    env = embedded_environment_of(cluster, project, stack)
     see, done = Progress.see, victim == "nobody"
     more: dict[str, Any] = {"paused": from_variable(nodes)} if nodes else {}
     if operation == "destroy":

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mina_infra.cluster.api import CLAIM, NAMESPACE, KubeApi
+from mina_infra.cluster.api import CLAIM, KubeApi
 from mina_infra.cluster.cluster import KubeCluster
 from mina_infra.engine import passthrough, run
 from mina_infra.engine.guard import VolumesInDangerError
@@ -20,21 +17,10 @@ from mina_infra.engine.report import Silent
 from mina_infra.engine.settle import wait_until_running
 from mina_infra.guardian.checks.claims import judge
 from mina_infra.guardian.findings import Finding, State
-from mina_infra.local.control_plane import EmbeddedCluster
 from mina_infra.plan.losses import ALLOW
 from tests.engine.testnets import SmallTestnet, document
 
-
-@pytest.fixture
-def testnet(
-    request: pytest.FixtureRequest, embedded_cluster: EmbeddedCluster, tmp_path: Path
-) -> Iterator[SmallTestnet]:
-    """A testnet that is not deployed yet, and gone after the test."""
-    name = re.sub("[^a-z]+", "-", request.node.name.removeprefix("test_"))[:28].strip("-")
-    testnet = SmallTestnet(name, embedded_cluster, tmp_path / "project")
-    yield testnet
-    run.destroy(testnet.env, testnet, exclude_protected=testnet.env.plan.keeps)
-    testnet.ask(lambda api: api.delete(NAMESPACE, name))
+pytestmark = pytest.mark.usefixtures("destroyed")
 
 
 def nodes(testnet: SmallTestnet, **whale: Any) -> list[dict[str, Any]]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mina_infra.cli.app import app
-from mina_infra.cluster.api import NAMESPACE
 from mina_infra.engine import run
 from mina_infra.engine.recover import find, recover
 from mina_infra.engine.state import recorded, state_file
@@ -19,17 +18,7 @@ from mina_infra.local.control_plane import EmbeddedCluster
 from mina_infra.local.paths import STATE_VARIABLE
 from tests.engine.testnets import SmallTestnet, document
 
-
-@pytest.fixture
-def testnet(
-    request: pytest.FixtureRequest, embedded_cluster: EmbeddedCluster, tmp_path: Path
-) -> Iterator[SmallTestnet]:
-    """A testnet that is not deployed yet, and gone after the test."""
-    name = re.sub("[^a-z]+", "-", request.node.name.removeprefix("test_"))[:28].strip("-")
-    testnet = SmallTestnet(name, embedded_cluster, tmp_path / "project")
-    yield testnet
-    run.destroy(testnet.env, testnet, exclude_protected=testnet.env.plan.keeps)
-    testnet.ask(lambda api: api.delete(NAMESPACE, name))
+pytestmark = pytest.mark.usefixtures("destroyed")
 
 
 def grown(testnet: SmallTestnet, count: int, size: str) -> dict[str, Any]:

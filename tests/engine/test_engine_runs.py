@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from mina_infra.cluster.api import CLAIM, DEPLOYMENT, NAMESPACE, SERVICE, KubeApi
+from mina_infra.cluster.api import CLAIM, DEPLOYMENT, SERVICE, KubeApi
 from mina_infra.engine import passthrough, run
 from mina_infra.engine.environment import ambient_environment
 from mina_infra.engine.process import exclusive, leftovers
 from mina_infra.engine.settle import wait_until_running
 from mina_infra.engine.state import outputs, recorded
 from mina_infra.errors import ClusterError, EngineError, MinaInfraError
-from mina_infra.local.control_plane import EmbeddedCluster
 from mina_infra.spec import SpecError
 from tests.engine.testnets import SmallTestnet, document
-
-
-@pytest.fixture
-def testnet(
-    request: pytest.FixtureRequest, embedded_cluster: EmbeddedCluster, tmp_path: Path
-) -> Iterator[SmallTestnet]:
-    """A testnet that is not deployed yet, and gone after the test."""
-    name = re.sub("[^a-z]+", "-", request.node.name.removeprefix("test_"))[:28].strip("-")
-    testnet = SmallTestnet(name, embedded_cluster, tmp_path / "project")
-    yield testnet
-    testnet.change()
-    testnet.ask(lambda api: api.delete(NAMESPACE, name))
 
 
 def test_life_of_a_testnet(testnet: SmallTestnet, capfd: pytest.CaptureFixture[str]) -> None:

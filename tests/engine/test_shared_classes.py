@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 import pytest
 import yaml
 
+from mina_infra.cli.place import embedded_environment_of
 from mina_infra.cluster.api import CLAIM, NAMESPACE, STORAGE_CLASS, KubeApi
 from mina_infra.engine import cluster_stack, passthrough, run
 from mina_infra.engine.environment import EngineEnvironment
 from mina_infra.errors import EngineError
 from mina_infra.local.control_plane import EmbeddedCluster
-from tests.engine.testnets import ROOT, document, environment
+from tests.engine.testnets import ROOT, document
 
 R = TypeVar("R")
 LOCAL = {"provider": "local", "region": "local", "zones": ["local-a", "local-b"]}
@@ -42,7 +43,7 @@ class Project:
     def stack(self, name: str, **config: Any) -> EngineEnvironment:
         keys = {f"mina-infra:{key}": value for key, value in config.items()}
         (self.folder / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump({"config": keys}))
-        return environment(self.cluster, self.folder, name)
+        return embedded_environment_of(self.cluster, self.folder, name)
 
     def testnet(self, name: str, **changes: Any) -> EngineEnvironment:
         return self.stack(name, testnet=document(name, **{"nodes": NODES, **changes}))

@@ -11,11 +11,10 @@ from typing import Any, TypeVar
 
 import yaml
 
+from mina_infra.cli.place import embedded_environment_of
 from mina_infra.cluster.api import CLAIM, DEPLOYMENT, NAMESPACE, PERSISTENT_VOLUME, STORAGE_CLASS, KubeApi
-from mina_infra.engine.environment import EngineEnvironment, embedded_environment
+from mina_infra.engine.environment import EngineEnvironment
 from mina_infra.local.control_plane import EmbeddedCluster
-from mina_infra.local.provider.process import offline_provider
-from mina_infra.local.tools import ensure_tools
 
 ROOT = Path(__file__).resolve().parents[2]
 PEER = f"12D3KooW{'A' * 44}"
@@ -69,7 +68,7 @@ class SmallTestnet:
     @property
     def env(self) -> EngineEnvironment:
         """The engine's environment, made anew from the stack file of the moment."""
-        return environment(self.cluster, self.project, self.name)
+        return embedded_environment_of(self.cluster, self.project, self.name)
 
     def say(self, label: str, text: str) -> None:
         self.said.append(f"{label}: {text}")
@@ -109,16 +108,3 @@ class SmallTestnet:
             return left + [f"StorageClass {each['metadata']['name']}" for each in classes]
 
         return self.ask(look)
-
-
-def environment(cluster: EmbeddedCluster, project: Path, stack: str) -> EngineEnvironment:
-    """The engine's environment of a stack on the embedded cluster."""
-    return embedded_environment(
-        pulumi=ensure_tools(print).pulumi,
-        project=project,
-        stack=stack,
-        state=cluster.state,
-        kubeconfig=cluster.kubeconfig,
-        context=cluster.context,
-        offline=lambda: offline_provider(cluster.kubeconfig, cluster.state / "provider.log"),
-    )

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import yaml
 
+from mina_infra.cli.place import embedded_environment_of
 from mina_infra.cluster.api import (
     CLAIM,
     EVENT,
@@ -33,7 +34,7 @@ from mina_infra.local.paths import checkout
 from mina_infra.local.provisioner import run_provisioner
 from mina_infra.plan import parse_document, secrets
 from mina_infra.spec import TestnetSpec
-from tests.engine.testnets import PEER, environment
+from tests.engine.testnets import PEER
 from tests.node.machine import Machine
 
 T = TypeVar("T")
@@ -108,7 +109,7 @@ class Testnet:
     def env(self) -> EngineEnvironment:
         config = {"config": {"mina-infra:testnet": self.document}}
         (self.project / f"Pulumi.{self.name}.yaml").write_text(yaml.safe_dump(config))
-        return environment(self.cluster, self.project, self.name)
+        return embedded_environment_of(self.cluster, self.project, self.name)
 
     def up(self, paused: Set[str] = frozenset()) -> None:
         with self._telling_why():

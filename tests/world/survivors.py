@@ -24,6 +24,7 @@ import msgspec
 import yaml
 
 from mina_infra.cli.app import app
+from mina_infra.cli.place import embedded_environment_of
 from mina_infra.cluster.api import CLAIM, NAMESPACE, PERSISTENT_VOLUME, STORAGE_CLASS, Kind, KubeApi, Manifest
 from mina_infra.cluster.cluster import KubeCluster
 from mina_infra.engine import run
@@ -38,7 +39,6 @@ from mina_infra.local.paths import checkout
 from mina_infra.simulator import log_lines
 from mina_infra.simulator.chain import Header
 from mina_infra.simulator.store import StoredFrontier
-from tests.engine.testnets import environment
 
 R = TypeVar("R")
 PATIENCE_S = 180.0
@@ -96,7 +96,7 @@ class Network:
     @property
     def env(self) -> EngineEnvironment:
         """The engine's environment, from the stack file of the moment."""
-        return environment(self.cluster, self.project, self.name)
+        return embedded_environment_of(self.cluster, self.project, self.name)
 
     # --- commands -------------------------------------------------------------------------------------------------
 
