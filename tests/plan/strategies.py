@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.plan.testnets import PEERS, zoo
-from tests.storage.test_classes import TARGETS
+from tests.storage.targets import TARGETS
 from tests.storage.test_sources import SOURCES
 
 SIZES = ("4Gi", "8Gi", "100Gi")

@@ -10,7 +10,7 @@ from mina_infra.plan import TestnetPlan, localize, parse_classes
 from mina_infra.spec import Issue, SpecError
 from mina_infra.storage.attributes import cluster_attributes
 from tests.plan.testnets import ROOT, of_kind, plan, zoo
-from tests.storage.test_classes import TARGETS
+from tests.storage.targets import TARGETS
 
 GKE, REGIONAL, HYPERDISK, REGIONAL_HYPERDISK, EKS, AKS, _, LOCAL = TARGETS
 NEW = {"kubernetes": "1.34"}

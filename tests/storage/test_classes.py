@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mina_infra.plan import parse_document, plan_testnet
-from mina_infra.spec import DiskType, Provider, TestnetSpec
+from mina_infra.plan import plan_testnet
+from mina_infra.spec import DiskType, Provider
 from mina_infra.storage.capabilities import capability
 from mina_infra.storage.classes import NoSuchDisk, StorageClass, storage_class
-from tests.plan.testnets import ROOT, of_kind, plan, plans, zoo
+from tests.plan.testnets import of_kind, plan, plans, zoo
+from tests.storage.targets import TARGETS, spec_for
 
 PD_CSI_PARAMETERS = {
     "type", "replication-type", "csi.storage.k8s.io/fstype", "disk-encryption-kms-key", "labels", "resource-tags",
@@ -21,26 +22,6 @@ PD_CSI_PARAMETERS = {
     "enable-multi-zone-provisioning", "use-allowed-disk-topology",
 }  # fmt: skip
 """What the driver knows; it refuses every other (docs/facts.md: storage/class-parameters)."""
-
-TARGETS: list[dict[str, Any]] = [
-    {"provider": "gke", "region": "us-central1"},
-    {"provider": "gke", "region": "us-central1", "replication": "regional"},
-    {"provider": "gke", "region": "us-central1", "diskFamily": "hyperdisk"},
-    {"provider": "gke", "region": "us-central1", "diskFamily": "hyperdisk", "replication": "regional"},
-    {"provider": "eks", "region": "us-east-1", "fileSystem": "fs-0123456789abcdef0"},
-    {"provider": "aks", "region": "eastus"},
-    {"provider": "aks", "region": "eastus", "replication": "regional"},
-    {"provider": "local", "region": "local"},
-]
-
-
-def spec_for(target: dict[str, Any], **changes: Any) -> TestnetSpec:
-    """A small testnet there; addresses that not every provider can give are left out."""
-    document = zoo(target=target, volumes={"runtime-state": {"size": "4Gi"}}, **changes)
-    for identity in document["nodes"][0]["identities"]:
-        identity.pop("address", None)
-        identity.pop("ip", None)
-    return parse_document(document, base=ROOT)
 
 
 def every_class() -> list[StorageClass]:

@@ -12,7 +12,7 @@ from mina_infra.plan.localize import localize_storage
 from mina_infra.spec import DiskType, SpecError
 from mina_infra.storage.classes import cluster_classes, content_name, differences, storage_class
 from tests.plan.testnets import ROOT, of_kind, plan, zoo
-from tests.storage.test_classes import TARGETS, spec_for
+from tests.storage.targets import TARGETS, spec_for
 
 IDS = ["-".join(map(str, target.values())) for target in TARGETS]
 

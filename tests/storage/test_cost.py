@@ -14,7 +14,7 @@ from mina_infra.storage.cost import monthly, price
 from mina_infra.storage.quota import storage_quota
 from mina_infra.storage.sizes import effective_gib
 from tests.plan.testnets import plan, zoo
-from tests.storage.test_classes import spec_for
+from tests.storage.targets import spec_for
 
 GKE = {"provider": "gke", "region": "us-central1"}
 

@@ -14,7 +14,7 @@ from mina_infra.spec.target import Target
 from mina_infra.storage import parameters
 from mina_infra.storage.classes import storage_class
 from tests.plan.testnets import plan, zoo
-from tests.storage.test_classes import TARGETS, spec_for
+from tests.storage.targets import TARGETS, spec_for
 
 GKE = TARGETS[0]
 KEY = "projects/p/locations/us-central1/keyRings/r/cryptoKeys/k"

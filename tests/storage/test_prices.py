@@ -15,19 +15,8 @@ from mina_infra.storage.prices import dated, lists, price, usd_a_month
 from mina_infra.storage.products import product_of
 from mina_infra.storage.whatif import with_type
 from tests.plan.testnets import plan, zoo
-from tests.storage.test_classes import spec_for
+from tests.storage.targets import TARGETS, spec_for
 from tests.storage.test_cost import only_disks
-
-TARGETS: list[dict[str, Any]] = [
-    {"provider": "gke", "region": "us-central1"},
-    {"provider": "gke", "region": "us-central1", "replication": "regional"},
-    {"provider": "gke", "region": "us-central1", "diskFamily": "hyperdisk"},
-    {"provider": "gke", "region": "us-central1", "diskFamily": "hyperdisk", "replication": "regional"},
-    {"provider": "eks", "region": "us-east-1", "fileSystem": "fs-0123456789abcdef0"},
-    {"provider": "aks", "region": "westeurope"},
-    {"provider": "aks", "region": "westeurope", "replication": "regional"},
-    {"provider": "local", "region": "local"},
-]
 
 
 @pytest.mark.parametrize("provider", [Provider.GKE, Provider.EKS, Provider.AKS])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from mina_infra.cluster.api import CLAIM
 from mina_infra.plan.guard import IDENTITY
-from tests.world.survivors import Network, height_on
+from tests.world.survivors import Network
+from tests.world.witness import height_on
 
 
 def volumes(network: Network) -> dict[str, Path]:

@@ -27,7 +27,8 @@ from mina_infra.local.tools import ensure_tools
 from tests.world import copies
 from tests.world.marks import heights
 from tests.world.mishaps import MISHAPS
-from tests.world.survivors import Network, Sight, Witness
+from tests.world.survivors import Network
+from tests.world.witness import Sight, Witness
 
 Words = Mapping[str, str]
 

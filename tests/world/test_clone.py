@@ -12,7 +12,8 @@ import pytest
 from mina_infra.cluster.api import CLAIM, SNAPSHOT_CONTENT, VOLUME_SNAPSHOT
 from tests.world.copies import with_other_identities
 from tests.world.marks import heights, identity_files, mark, marks, plant_keys, volumes
-from tests.world.survivors import Network, Witness, kill, when
+from tests.world.survivors import Network, kill, when
+from tests.world.witness import Witness
 
 
 @dataclass(frozen=True)

@@ -26,17 +26,8 @@ from mina_infra.local.paths import checkout
 from mina_infra.local.world import start_world
 from tests.engine.killed import CODES
 from tests.told import tell_at_the_end
-from tests.world.survivors import (
-    Network,
-    Witness,
-    at_least,
-    at_most,
-    engines,
-    kill,
-    kill_command_when,
-    wait_for_nothing,
-    when,
-)
+from tests.world.survivors import Network, at_least, at_most, engines, kill, kill_command_when, wait_for_nothing, when
+from tests.world.witness import Witness
 
 POINTS = [round(100 * number / 21) for number in range(1, 21)]
 """In percent of an `up`'s objects, 5 to 95."""

@@ -12,7 +12,8 @@ from mina_infra.engine.process import leftovers
 from mina_infra.errors import EngineError
 from mina_infra.spec import SpecError
 from tests.world.marks import heights, mark, marks
-from tests.world.survivors import Network, Objects, Witness, kill, when
+from tests.world.survivors import Network, Objects, kill, when
+from tests.world.witness import Witness
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from mina_infra.cluster.api import CLAIM, PERSISTENT_VOLUME, POD, VOLUME_SNAPSHO
 from mina_infra.errors import EngineError, MinaInfraError
 from mina_infra.persistence import migrate as steps
 from mina_infra.persistence.moves import look, moves
-from tests.world.survivors import PATIENCE_S, Network, Witness, height_on, kill, wait_for_nothing, when
+from tests.world.survivors import PATIENCE_S, Network, kill, wait_for_nothing, when
+from tests.world.witness import Witness, height_on
 
 pytestmark = pytest.mark.filterwarnings("ignore:Error in event stream")
 

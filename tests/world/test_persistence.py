@@ -8,7 +8,8 @@ import pytest
 
 from mina_infra.cluster.api import CLAIM, PERSISTENT_VOLUME, SNAPSHOT_CLASS, VOLUME_SNAPSHOT
 from mina_infra.errors import EngineError
-from tests.world.survivors import Network, height_on, wait_for_nothing
+from tests.world.survivors import Network, wait_for_nothing
+from tests.world.witness import height_on
 
 pytestmark = pytest.mark.filterwarnings("ignore:Error in event stream")
 
