@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,19 +66,23 @@ def table(nodes: int, rows: Sequence[Row]) -> str:
     return "\n".join(["", head, *lines])
 
 
-@dataclass(frozen=True)
+@dataclass
 class Matrix:
-    """The testnet that lives through everything, and what has been written down so far."""
+    """The testnet that lives through everything, and what has been written down so far.
+
+    Each row begins with the sight that the one before ended with: what is noticed late counts in the next row.
+    """
 
     network: Network
     witness: Witness
     nodes: int
-    rows: list[Row]
+    sight: Sight
+    rows: list[Row] = field(default_factory=list)
 
     def live_through(self, case: str) -> list[Row]:
         """Let it happen, put it right, compare: the testnet, then its copy if there is one."""
         mishap = MISHAPS[case]
-        claims, markers, before = self.network.claims(), self.network.markers(), self.witness.look()
+        claims, markers = self.network.claims(), self.network.markers()
         tall = heights(self.network)
         mishap.happen(self.network)
         began = time.monotonic()
@@ -87,7 +91,7 @@ class Matrix:
         except MinaInfraError as problem:
             code, error = 1, str(problem)
         seconds = time.monotonic() - began
-        row = self._row(case, claims, markers, before, code, seconds)
+        row = self._row(case, claims, markers, code, seconds)
         if error:
             row.lost.append(error)
         rows = [row, self._copy_row(markers, tall)] if mishap.copied and not code else [row]
@@ -95,11 +99,16 @@ class Matrix:
         self.network.mark()  # volumes that are new
         return rows
 
+    def noticed_late(self) -> tuple[int, int]:
+        """Heights that fell and bootstraps that no row has counted, once everything is written."""
+        before, self.sight = self.sight, self.witness.rested()
+        return len(self.sight.falls) - len(before.falls), self.sight.bootstraps - before.bootstraps
+
     def _copy_row(self, markers: Words, tall: Mapping[str, int]) -> Row:
-        before, began = self.witness.look(), time.monotonic()
+        before, began = self.sight, time.monotonic()
         found = copies.compared(self.network, markers, tall)
         left = copies.removed(self.network)
-        after = self.witness.look()
+        after = self.sight = self.witness.look()
         return Row(
             f"  its copy: {found.nodes} nodes, one worker",
             f"{found.claims}/{found.wanted}",
@@ -111,8 +120,9 @@ class Matrix:
             time.monotonic() - began,
         )
 
-    def _row(self, case: str, claims: Words, markers: Words, before: Sight, code: int, seconds: float) -> Row:
-        after = self.witness.look()
+    def _row(self, case: str, claims: Words, markers: Words, code: int, seconds: float) -> Row:
+        before, after = self.sight, self.witness.look()
+        self.sight = after
         claims_now, markers_now = self.network.claims(), self.network.markers()
         given_up = {name for name in claims if self._is_given_up(name)}
         claims = {name: uid for name, uid in claims.items() if name not in given_up}
@@ -152,10 +162,9 @@ def deployed(cluster: EmbeddedCluster, nodes: int, folder: Path) -> Iterator[Mat
         assert network.up() == 0
         network.mark()
         # More than one of a daemon that had to wait for the genesis Job in a BOOTSTRAP that never ends.
-        assert witness.rested().bootstraps >= len(network.env.plan.outputs.daemons()), (
-            "a witness that sees what there is to see"
-        )
-        yield Matrix(network, witness, nodes, [])
+        sight = witness.rested()
+        assert sight.bootstraps >= len(network.env.plan.outputs.daemons()), "a witness that sees what there is to see"
+        yield Matrix(network, witness, nodes, sight)
     finally:
         witness.close()
 
@@ -173,11 +182,13 @@ def main() -> int:
             with deployed(cluster, arguments.nodes, Path(folder)) as matrix:
                 for case in chosen:
                     matrix.live_through(case)
+                late = matrix.noticed_late()
         finally:
             control_plane.stop("survival")
     print(table(arguments.nodes, matrix.rows))
-    bad = [row for row in matrix.rows if not row.survived]
-    print(*(f"{row.case}: {row}" for row in bad), sep="\n")
+    bad = [f"{row.case}: {row}" for row in matrix.rows if not row.survived]
+    bad += [f"noticed late: {late[0]} heights fallen, {late[1]} bootstraps"] if any(late) else []
+    print(*bad, sep="\n")
     return 1 if bad else 0
 
 

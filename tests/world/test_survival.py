@@ -40,6 +40,7 @@ def test_every_node_keeps_its_claim_its_marker_and_its_chain(matrix: Matrix, cas
 
 
 def test_after_all_that_there_is_nothing_left_to_do(matrix: Matrix) -> None:
+    assert matrix.noticed_late() == (0, 0), "heights fallen, bootstraps"
     assert dict(matrix.network.up_again()) == {"same": len(matrix.network.env.plan.objects())}
     verdict = matrix.network.verdict()
     told = [node.height for node in verdict.nodes if node.height is not None]
