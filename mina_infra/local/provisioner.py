@@ -26,13 +26,12 @@ from mina_infra.cluster.api import (
 from mina_infra.errors import ClusterError
 from mina_infra.local import copies, events, sources
 from mina_infra.local import volumes as rules
+from mina_infra.local.following import Key, follow
 from mina_infra.local.keyed import KeyedQueue
 from mina_infra.local.snapshotter import Snapshotter
 from mina_infra.local.volumes import Manifest, Refusal
 
 log = logging.getLogger(__name__)
-
-Key = tuple[str, str]
 
 # As the external-provisioner: a claim that was refused is tried again, ever more rarely, because its class may change.
 _FIRST_RETRY_SECONDS = 15.0
@@ -81,28 +80,15 @@ class Provisioner:
             tasks.create_task(snapshotter.run())
             tasks.create_task(self.claims.run())
             tasks.create_task(self.released.run())
-            tasks.create_task(self._watch(STORAGE_CLASS, self._class_changed))
-            tasks.create_task(self._watch(NODE, lambda _node: None))
-            tasks.create_task(self._watch(PERSISTENT_VOLUME, self._volume_changed))
-            tasks.create_task(self._watch(CLAIM, self._claim_changed))
+            tasks.create_task(self._follow(STORAGE_CLASS, self._class_changed))
+            tasks.create_task(self._follow(NODE, lambda _node: None))
+            tasks.create_task(self._follow(PERSISTENT_VOLUME, self._volume_changed))
+            tasks.create_task(self._follow(CLAIM, self._claim_changed))
 
     # What happened
 
-    async def _watch(self, kind: Kind, changed: Callable[[Manifest], None]) -> None:
-        known = self.known[kind]
-        async for event in self.api.watch(kind):
-            if event.type == "SYNCED":
-                known.clear()
-                known.update((rules.key_of(item), item) for item in event.object["items"])
-                items = list(known.values())
-            else:
-                items = [event.object]
-                if event.type == "DELETED":
-                    known.pop(rules.key_of(event.object), None)
-                else:
-                    known[rules.key_of(event.object)] = event.object
-            for item in items:
-                changed(item)
+    async def _follow(self, kind: Kind, changed: Callable[[Manifest], None]) -> None:
+        await follow(self.api, kind, self.known[kind], changed)
 
     def _claim_changed(self, claim: Manifest) -> None:
         key = rules.key_of(claim)

@@ -26,6 +26,8 @@ Schema = dict[str, Any]
 DEFINITION = Kind("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False)
 _SERVED_SECONDS = 30.0
 
+_KINDS = (VOLUME_SNAPSHOT, SNAPSHOT_CONTENT, SNAPSHOT_CLASS)
+
 _TEXT: Schema = {"type": "string"}
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _NUMBER: Schema = {"type": "integer", "format": "int64"}
@@ -158,9 +160,6 @@ async def install(api: KubeApi) -> None:
         if time.monotonic() > deadline:
             raise ClusterError(f"the API server does not serve {', '.join(missing)}")
         await asyncio.sleep(0.05)
-
-
-_KINDS = (VOLUME_SNAPSHOT, SNAPSHOT_CONTENT, SNAPSHOT_CLASS)
 
 
 async def _served(api: KubeApi, kind: Kind) -> bool:

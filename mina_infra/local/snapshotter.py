@@ -32,12 +32,11 @@ from mina_infra.errors import ClusterError
 from mina_infra.local import copies, events
 from mina_infra.local import snapshots as rules
 from mina_infra.local import volumes as volume_rules
+from mina_infra.local.following import Key, follow
 from mina_infra.local.keyed import KeyedQueue
 from mina_infra.local.volumes import Manifest, Refusal
 
 log = logging.getLogger(__name__)
-
-Key = tuple[str, str]
 
 _WORKERS = 16
 # The real controller's back-off; what waits for a claim to be bound is looked at often.
@@ -64,20 +63,8 @@ class Snapshotter:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.snapshot_queue.run())
             tasks.create_task(self.content_queue.run())
-            tasks.create_task(self._watch(VOLUME_SNAPSHOT, self.snapshots, self._snapshot_changed))
-            tasks.create_task(self._watch(SNAPSHOT_CONTENT, self.contents, self._content_changed))
-
-    async def _watch(self, kind: Kind, known: dict[Key, Manifest], changed: Callable[[Manifest], None]) -> None:
-        async for event in self.api.watch(kind):
-            items = event.object["items"] if event.type == "SYNCED" else [event.object]
-            if event.type == "SYNCED":
-                known.clear()
-            for item in items:
-                if event.type == "DELETED":
-                    known.pop(volume_rules.key_of(item), None)
-                else:
-                    known[volume_rules.key_of(item)] = item
-                changed(item)
+            tasks.create_task(follow(self.api, VOLUME_SNAPSHOT, self.snapshots, self._snapshot_changed))
+            tasks.create_task(follow(self.api, SNAPSHOT_CONTENT, self.contents, self._content_changed))
 
     def _snapshot_changed(self, snapshot: Manifest) -> None:
         self.snapshot_queue.add(volume_rules.key_of(snapshot))
