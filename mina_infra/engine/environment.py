@@ -34,15 +34,10 @@ from mina_infra.plan.localize import localize, localize_storage
 from mina_infra.spec import load_cluster
 from mina_infra.spec.hold import Held, with_held
 from mina_infra.spec.job_run import JobRun
-from mina_infra.spec.load import has_testnet
+from mina_infra.spec.load import CLUSTER_KEY, MONITORING_KEY, STORAGE_KEY, TESTNET_KEY, has_testnet
 
 PROJECT = "mina-infra"
 """Name of the Pulumi project, as in Pulumi.yaml; part of every URN, so it never changes."""
-
-TESTNET_KEY = f"{PROJECT}:testnet"
-CLUSTER_KEY = f"{PROJECT}:cluster"
-MONITORING_KEY = f"{PROJECT}:monitoring"
-STORAGE_KEY = f"{PROJECT}:storage"
 
 OfflineProvider = Callable[[], AbstractContextManager[int]]
 """Starts a Kubernetes provider of our own for the time of a run; yields its port."""
