@@ -72,6 +72,12 @@ class Contents:
         return frozenset(each["metadata"]["name"] for each in self.namespaces if is_labelled(each))
 
     @cached_property
+    def mounted(self) -> frozenset[Claim]:
+        """The claims that pods mount."""
+        specs = ((pod["metadata"]["namespace"], pod.get("spec") or {}) for pod in self.pods)
+        return frozenset(claim for namespace, spec in specs for claim in claims_of_pod(namespace, spec))
+
+    @cached_property
     def snapshot_names(self) -> frozenset[Claim]:
         """Namespace and name of every snapshot."""
         return frozenset((each["metadata"]["namespace"], each["metadata"]["name"]) for each in self.snapshots)
@@ -94,7 +100,7 @@ def claims_of_pod(namespace: str, pod: Manifest) -> set[Claim]:
 
 
 def is_labelled(manifest: Manifest) -> bool:
-    return objects.label(manifest, labels.MANAGED_BY) == "mina-infra"
+    return objects.label(manifest, labels.MANAGED_BY) == labels.MINA_INFRA
 
 
 def is_ours(volume: Manifest, contents: Contents) -> bool:

@@ -25,17 +25,6 @@ from mina_infra.plan import TestnetPlan
 
 
 @dataclass(frozen=True)
-class Owners:
-    """What the stacks that run in one cluster say. `whole`: every stack of the project could be read."""
-
-    testnets: frozenset[str] = frozenset()
-    claims: frozenset[Claim] = frozenset()
-    volumes: frozenset[str] = frozenset()
-    regions: frozenset[str] = frozenset()
-    whole: bool = True
-
-
-@dataclass(frozen=True)
 class Orphan:
     """Something that nobody seems to own. `sure` is False where that cannot be told: see `reason`.
 
@@ -49,6 +38,26 @@ class Orphan:
     reason: str
     sure: bool = True
     manifest: Manifest = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True)
+class Owners:
+    """What the stacks that run in one cluster say. `whole`: every stack of the project could be read."""
+
+    testnets: frozenset[str] = frozenset()
+    claims: frozenset[Claim] = frozenset()
+    volumes: frozenset[str] = frozenset()
+    regions: frozenset[str] = frozenset()
+    whole: bool = True
+
+    def doubting(self, found: tuple[Orphan, ...]) -> tuple[Orphan, ...]:
+        """None of them is surely an orphan while a stack could not be read: it may be that one's."""
+        if self.whole:
+            return found
+        return tuple(
+            replace(each, sure=False, reason="a stack of this project could not be read") if each.sure else each
+            for each in found
+        )
 
 
 def owners(plans: Iterable[TestnetPlan], recorded: Iterable[Claim], *, whole: bool) -> Owners:
@@ -73,23 +82,14 @@ def owners(plans: Iterable[TestnetPlan], recorded: Iterable[Claim], *, whole: bo
 
 def judge(contents: Contents, known: Owners) -> tuple[Orphan, ...]:
     """Everything of ours that no stack owns, claims first. Foreign objects are not looked at."""
-    found = [*_claims(contents, known), *_volumes(contents, known)]
-    if known.whole:
-        return tuple(found)
-    return tuple(
-        replace(each, sure=False, reason="a stack of this project could not be read") if each.sure else each
-        for each in found
-    )
+    return known.doubting((*_claims(contents, known), *_volumes(contents, known)))
 
 
 def _claims(contents: Contents, known: Owners) -> Iterator[Orphan]:
-    mounted = {
-        claim for pod in contents.pods for claim in claims_of_pod(pod["metadata"]["namespace"], pod.get("spec") or {})
-    }
     for claim in contents.claims:
         metadata = claim["metadata"]
         key = (metadata["namespace"], metadata["name"])
-        if not is_labelled(claim) or key in known.claims or key in mounted or "deletionTimestamp" in metadata:
+        if not is_labelled(claim) or key in known.claims or key in contents.mounted or "deletionTimestamp" in metadata:
             continue
         gib = objects.gib(claim["spec"]["resources"]["requests"]["storage"])
         row = Orphan("claim", "/".join(key), gib, contents.usd(claim, gib, known.regions), "", manifest=claim)

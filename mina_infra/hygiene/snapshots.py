@@ -29,13 +29,7 @@ _MADE_FOR_NAME, _MADE_FOR_NAMESPACE, _MADE_FOR_CONTENT = (
 
 def judge(contents: Contents, known: Owners) -> tuple[Orphan, ...]:
     """Snapshots of testnets that nobody here knows, and contents whose snapshot is gone."""
-    found = (*_snapshots(contents, known), *_contents(contents, known))
-    if known.whole:
-        return found
-    return tuple(
-        replace(each, sure=False, reason="a stack of this project could not be read") if each.sure else each
-        for each in found
-    )
+    return known.doubting((*_snapshots(contents, known), *_contents(contents, known)))
 
 
 def _snapshots(contents: Contents, known: Owners) -> Iterator[Orphan]:

@@ -130,9 +130,7 @@ def _claims(contents: Contents) -> Iterator[_Disk]:
 
 def _users(contents: Contents) -> tuple[set[Claim], set[Claim]]:
     """The claims that pods or Deployments with pods mount, and those of Deployments that are scaled to zero."""
-    mounted = {
-        claim for pod in contents.pods for claim in claims_of_pod(pod["metadata"]["namespace"], pod.get("spec") or {})
-    }
+    mounted = set(contents.mounted)
     paused: set[Claim] = set()
     for each in contents.deployments:
         claims = claims_of_pod(each["metadata"]["namespace"], each["spec"]["template"]["spec"])
