@@ -47,7 +47,7 @@ def clone(
     way: snapshots of the source, imported into the copy's namespace, `up` of the copy; then the snapshots are deleted.
     Prints its plan and asks; a killed command is completed by the same one.
     """
-    from mina_infra.persistence.clone import clean, import_all, plan_clone, until_bound
+    from mina_infra.persistence.clone import clean, import_all, plan_clone, until_made
     from mina_infra.persistence.volumes import look
 
     places = (place_of(source, local=local, cluster=cluster), place_of(target, local=local, cluster=cluster))
@@ -71,7 +71,7 @@ def clone(
             run_up(places[0], environments[0], reporter, paused=before)
         run_up(places[1], environments[1], reporter)
         with reporter.stage("copying", "volumes are made"):
-            places[1].ask(lambda api: until_bound(api, todo, reporter))
+            places[1].ask(lambda api: until_made(api, todo, reporter))
             gone = _both(environments, lambda one, other: clean(one, other, todo))
         reporter.say("cloned", f"{len(todo.copies)} volumes; {gone} snapshots were taken for it and are deleted")
         reporter.say("next", places[1].command("verify"))

@@ -16,9 +16,8 @@ from mina_infra.plan import labels
 async def refuse_half_moved(api: KubeApi, env: EngineEnvironment, live: Live) -> None:
     """Raise EngineError when a planned claim is gone and its data waits on a marked volume."""
     name = env.plan.spec.name
-    marked = await api.objects(
-        PERSISTENT_VOLUME, labels=f"{labels.MANAGED_BY}=mina-infra,testnet={name},{labels.MOVED}={labels.BEGUN}"
-    )
+    half_moved = f"{labels.selector(name)},{labels.MOVED}={labels.BEGUN}"
+    marked = await api.objects(PERSISTENT_VOLUME, labels=half_moved)
     planned = {ObjectKey.of(each.manifest) for each in env.plan.objects()}
     for volume in marked:
         origin = (volume["metadata"].get("annotations") or {}).get(labels.MOVED_FROM, "")

@@ -13,10 +13,7 @@ from typing import Any
 
 from mina_infra.cluster.api import CLAIM, KINDS, NAMESPACE, STORAGE_CLASS, ApiStatusError, Kind, KubeApi, kind_of
 from mina_infra.engine.state import ObjectKey, Recorded
-from mina_infra.plan import TestnetPlan
-
-MANAGED_BY = "app.kubernetes.io/managed-by"
-OWNER = "mina-infra"
+from mina_infra.plan import TestnetPlan, labels
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,7 @@ async def _objects(api: KubeApi, kind: Kind, testnet: str, *, required: bool) ->
     try:
         if kind.namespaced:
             return await api.objects(kind, testnet)
-        return await api.objects(kind, labels=f"{MANAGED_BY}={OWNER},testnet={testnet}")
+        return await api.objects(kind, labels=labels.selector(testnet))
     except ApiStatusError as error:
         if error.code in (403, 404) and not required:
             return []
@@ -115,13 +112,14 @@ async def _objects(api: KubeApi, kind: Kind, testnet: str, *, required: bool) ->
 def describe(item: Mapping[str, Any]) -> LiveObject:
     """Whose object it is."""
     metadata = item["metadata"]
-    labels = metadata.get("labels") or {}
+    own = metadata.get("labels") or {}
+    is_ours, testnet = own.get(labels.MANAGED_BY) == labels.MINA_INFRA, own.get(labels.TESTNET)
     managers = {entry.get("manager", "") for entry in metadata.get("managedFields") or []} - {""}
-    owner = labels.get(MANAGED_BY) or ", ".join(sorted(managers)) or "unknown"
+    owner = own.get(labels.MANAGED_BY) or ", ".join(sorted(managers)) or "unknown"
     return LiveObject(
         uid=metadata["uid"],
-        testnet=labels.get("testnet") if labels.get(MANAGED_BY) == OWNER else None,
-        owner=f"testnet {labels.get('testnet')}" if labels.get(MANAGED_BY) == OWNER else owner,
+        testnet=testnet if is_ours else None,
+        owner=f"testnet {testnet}" if is_ours else owner,
         leaving="deletionTimestamp" in metadata,
         manifest=item if item["kind"] == CLAIM.kind else {},
     )

@@ -73,9 +73,9 @@ class Seen:
 
 async def see(api: KubeApi) -> Seen:
     """All testnets of a cluster. Raises ClusterError."""
-    namespaces = await api.objects(NAMESPACE, labels=f"{labels.MANAGED_BY}=mina-infra")
+    namespaces = await api.objects(NAMESPACE, labels=labels.OURS)
     counts: dict[str, int] = {}
-    for each in await api.objects(DEPLOYMENT, labels=f"{labels.MANAGED_BY}=mina-infra"):
+    for each in await api.objects(DEPLOYMENT, labels=labels.OURS):
         place = each["metadata"]["namespace"]
         counts[place] = counts.get(place, 0) + 1
     return Seen(tuple(namespaces), counts)

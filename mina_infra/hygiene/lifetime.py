@@ -48,7 +48,7 @@ def lifetime(namespace: Mapping[str, Any]) -> Lifetime | None:
     """
     metadata = namespace["metadata"]
     own = metadata.get("labels") or {}
-    if own.get(labels.MANAGED_BY) != "mina-infra" or own.get("testnet") != metadata["name"]:
+    if own.get(labels.MANAGED_BY) != labels.MINA_INFRA or own.get("testnet") != metadata["name"]:
         return None
     notes = metadata.get("annotations") or {}
     try:

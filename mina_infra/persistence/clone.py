@@ -9,19 +9,19 @@ that was killed finds what it had done. `plan_clone` is pure. Secrets are never 
 
 from __future__ import annotations
 
-import asyncio
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mina_infra.cluster.api import CLAIM, SNAPSHOT_CONTENT, VOLUME_SNAPSHOT, KubeApi
+from mina_infra.cluster.api import SNAPSHOT_CONTENT, VOLUME_SNAPSHOT, KubeApi
 from mina_infra.errors import ClusterError, MinaInfraError
 from mina_infra.persistence import objects, snapshots
 from mina_infra.persistence.objects import name_of
 from mina_infra.persistence.report import Report
 from mina_infra.persistence.snapshots import Wanted
 from mina_infra.persistence.volumes import Contents, planned_claims
+from mina_infra.persistence.waiting import until_bound, until_none
 from mina_infra.plan import TestnetPlan, labels
 from mina_infra.plan.genesis_digest import digest
 from mina_infra.spec import TestnetSpec, VolumeKind
@@ -185,10 +185,7 @@ def _refuse_one_identity(source: TestnetSpec, target: TestnetSpec) -> None:
 
 
 def _refuse_foreign(target: TestnetSpec, there: Contents) -> None:
-    if there.namespace is not None and (
-        objects.label(there.namespace, labels.MANAGED_BY) != "mina-infra"
-        or objects.label(there.namespace, "testnet") != target.name
-    ):
+    if there.is_anothers(target):
         raise CloneRefusedError(f"the namespace '{target.namespace}' belongs to somebody else; nothing was changed.")
 
 
@@ -291,36 +288,26 @@ def imported(each: Copied, driver: str, handle: str, spec: TestnetSpec) -> tuple
 
 async def _until_ready(api: KubeApi, namespace: str, names: Sequence[str], report: Report) -> None:
     """Wait for imported snapshots. Raises ClusterError after READY_S, naming them."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + READY_S
-    while True:
+
+    async def missing() -> list[str]:
         there = {name_of(item): item for item in await api.objects(VOLUME_SNAPSHOT, namespace)}
         left = [name for name in names if not snapshots.is_ready(there.get(name))]
-        if not left:
-            return
-        report.update(f"{len(names) - len(left)} of {len(names)} snapshots imported, {left[0]} is not")
-        if loop.time() > deadline:
-            raise ClusterError(f"not imported after {READY_S:.0f} s: {', '.join(left[:3])}; the same command goes on")
-        await asyncio.sleep(snapshots.LOOK_EVERY_S)
+        if left:
+            report.update(f"{len(names) - len(left)} of {len(names)} snapshots imported, {left[0]} is not")
+        return left
+
+    await until_none(
+        missing,
+        READY_S,
+        lambda left: f"not imported after {READY_S:.0f} s: {', '.join(left[:3])}; the same command goes on",
+    )
 
 
-async def until_bound(api: KubeApi, clone: ClonePlan, report: Report) -> None:
+async def until_made(api: KubeApi, clone: ClonePlan, report: Report) -> None:
     """Wait until every volume is made. Raises ClusterError after BOUND_S, naming claims."""
     namespace = clone.copies[0].target["metadata"]["namespace"]
     names = {name_of(each.target) for each in clone.copies}
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + BOUND_S
-    while True:
-        bound = {name_of(claim) for claim in await api.objects(CLAIM, namespace) if objects.is_bound(claim)}
-        left = sorted(names - bound)
-        report.update(
-            f"{len(names) - len(left)} of {len(names)} volumes made" + (f", {left[0]} is not" if left else "")
-        )
-        if not left:
-            return
-        if loop.time() > deadline:
-            raise ClusterError(f"no volume after {BOUND_S:.0f} s: {', '.join(left[:3])}; the same command goes on")
-        await asyncio.sleep(snapshots.LOOK_EVERY_S)
+    await until_bound(api, namespace, names, BOUND_S, report.update)
 
 
 async def clean(source: KubeApi, target: KubeApi, clone: ClonePlan) -> int:

@@ -14,6 +14,7 @@ from mina_infra.daemon.replies import GraphQLError, decode_status, query
 from mina_infra.errors import ClusterError
 from mina_infra.outputs import OutputsDocument
 from mina_infra.persistence.check_state import Asked, JobResult
+from mina_infra.persistence.waiting import until_none
 from mina_infra.plan.jobs import CONTAINER, NODE_LABEL
 from mina_infra.plan.labels import JOB as JOB_LABEL
 
@@ -174,18 +175,20 @@ async def until_stopped(
     api: KubeApi, namespace: str, nodes: Iterable[str], deadline_s: float, say: Callable[[str], None]
 ) -> None:
     """Until none of the nodes has a pod any more. Raises ClusterError naming one after `deadline_s`."""
-    wanted, deadline = set(nodes), time.monotonic() + deadline_s
-    while True:
+    wanted = set(nodes)
+
+    async def left() -> list[str]:
         pods = await api.objects(POD, namespace, labels="app")
-        left = sorted({pod["metadata"]["labels"]["app"] for pod in pods} & wanted)
-        if not left:
-            return
-        if time.monotonic() > deadline:
-            raise ClusterError(
-                f"{left[0]} has not stopped after {deadline_s:.0f} s; its Job would never get its volume"
-            )
-        say(f"{len(wanted) - len(left)}/{len(wanted)} nodes have stopped   waiting for {left[0]}")
-        await asyncio.sleep(0.5)
+        running = sorted({pod["metadata"]["labels"]["app"] for pod in pods} & wanted)
+        if running:
+            say(f"{len(wanted) - len(running)}/{len(wanted)} nodes have stopped   waiting for {running[0]}")
+        return running
+
+    await until_none(
+        left,
+        deadline_s,
+        lambda names: f"{names[0]} has not stopped after {deadline_s:.0f} s; its Job would never get its volume",
+    )
 
 
 async def delete_leftovers(api: KubeApi, namespace: str) -> int:

@@ -7,7 +7,6 @@ starts the node. The old volume is told to stay (reclaim policy Retain) before i
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
@@ -26,6 +25,7 @@ from mina_infra.persistence.moves import Move, Scene, held, left_behind, look, m
 from mina_infra.persistence.objects import Manifest, name_of
 from mina_infra.persistence.report import Report
 from mina_infra.persistence.snapshots import Wanted
+from mina_infra.persistence.waiting import until_none
 from mina_infra.plan import TestnetPlan, labels
 from mina_infra.spec import TestnetSpec
 from mina_infra.spec.hold import Held
@@ -34,8 +34,6 @@ R = TypeVar("R")
 
 GONE_S = 180.0
 """Seconds to wait for a claim or a snapshot that is being deleted; a claim waits for its pod."""
-
-LOOK_EVERY_S = 0.3
 
 
 class Ask(Protocol):
@@ -107,7 +105,7 @@ async def _forget_snapshots(api: KubeApi, spec: TestnetSpec, mine: Sequence[Move
         now = await objects.snapshots_of(api, spec.name, spec.namespace) if names else []
         return sorted(names & {name_of(each) for each in now})
 
-    await _until_none(left, "snapshot")
+    await until_none(left, GONE_S, partial(_not_gone, "snapshot"))
 
 
 async def _carry(api: KubeApi, spec: TestnetSpec, mine: Sequence[Move], report: Report) -> None:
@@ -155,12 +153,12 @@ async def _restore(api: KubeApi, spec: TestnetSpec, mine: Sequence[Move], report
     going = {each.name: each.volume["spec"]["claimRef"]["uid"] for each in mine}
 
     async def left() -> list[str]:
-        there = await api.objects(CLAIM, spec.namespace, labels=objects.owned(spec.name))
+        there = await api.objects(CLAIM, spec.namespace, labels=labels.selector(spec.name))
         found = [name_of(each) for each in there if going.get(name_of(each)) == each["metadata"]["uid"]]
         report.update(f"waiting for {len(found)} old claims to go" if found else f"making {len(mine)} claims again")
         return found
 
-    await _until_none(left, "claim")
+    await until_none(left, GONE_S, partial(_not_gone, "claim"))
     for each in mine:
         taken = await api.get(VOLUME_SNAPSHOT, each.snapshot, spec.namespace)
         if not snapshots.is_ready(taken):
@@ -195,12 +193,8 @@ def _claim(move: Move) -> Manifest:
     return {**move.planned, "spec": {**move.planned["spec"], "dataSource": source}}
 
 
-async def _until_none(left: Callable[[], Awaitable[Sequence[str]]], what: str) -> None:
-    deadline = asyncio.get_running_loop().time() + GONE_S
-    while names := await left():
-        if asyncio.get_running_loop().time() > deadline:
-            raise ClusterError(f"{what} '{names[0]}' is not gone after {GONE_S:.0f} s. The same command goes on.")
-        await asyncio.sleep(LOOK_EVERY_S)
+def _not_gone(what: str, names: Sequence[str]) -> str:
+    return f"{what} '{names[0]}' is not gone after {GONE_S:.0f} s. The same command goes on."
 
 
 # What stays behind

@@ -93,7 +93,7 @@ class Scene:
 
 async def look(api: KubeApi, plan: TestnetPlan) -> Scene:
     """Raises ClusterError."""
-    claims = await api.objects(CLAIM, plan.spec.namespace, labels=objects.owned(plan.spec.name))
+    claims = await api.objects(CLAIM, plan.spec.namespace, labels=labels.selector(plan.spec.name))
     volumes, classes = await api.objects(PERSISTENT_VOLUME), await api.objects(STORAGE_CLASS)
     return Scene(*({name_of(item): item for item in items} for items in (claims, volumes, classes)))
 
@@ -141,7 +141,7 @@ def _differs(planned: Manifest, claim: Manifest) -> bool:
 
 async def left_stopped(api: KubeApi, plan: TestnetPlan) -> list[str]:
     """Nodes that the document lets run and that stand still: a killed command did not come to starting them."""
-    there = await api.objects(DEPLOYMENT, plan.spec.namespace, labels=objects.owned(plan.spec.name))
+    there = await api.objects(DEPLOYMENT, plan.spec.namespace, labels=labels.selector(plan.spec.name))
     still = {name_of(each) for each in there if each["spec"].get("replicas") == 0}
     running = set(plan.spec.node_names()) - plan.spec.paused_nodes()
     return sorted(still & running)

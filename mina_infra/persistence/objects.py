@@ -28,11 +28,6 @@ def annotation(item: Mapping[str, Any], name: str) -> str:
     return str((item["metadata"].get("annotations") or {}).get(name, ""))
 
 
-def owned(testnet: str) -> str:
-    """The label selector of everything that is the testnet's."""
-    return f"{labels.MANAGED_BY}=mina-infra,testnet={testnet}"
-
-
 def is_bound(claim: Mapping[str, Any]) -> bool:
     return bool(claim["spec"].get("volumeName")) and (claim.get("status") or {}).get("phase") == "Bound"
 
@@ -71,7 +66,7 @@ def time_of(text: str) -> datetime:
 async def snapshots_of(api: KubeApi, testnet: str, namespace: str) -> list[Manifest]:
     """The testnet's own snapshots. Raises MinaInfraError where the cluster has no such kind."""
     try:
-        return await api.objects(VOLUME_SNAPSHOT, namespace, labels=owned(testnet))
+        return await api.objects(VOLUME_SNAPSHOT, namespace, labels=labels.selector(testnet))
     except ApiStatusError as error:
         if error.code != 404:
             raise

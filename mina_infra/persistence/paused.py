@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Set
 
 from mina_infra.cluster.api import DEPLOYMENT, KubeApi
-from mina_infra.persistence.objects import owned
+from mina_infra.plan import labels
 from mina_infra.spec import TestnetSpec
 
 
 async def paused_nodes(api: KubeApi, spec: TestnetSpec) -> frozenset[str]:
     """The testnet's nodes whose Deployment is scaled to zero, whoever did it. Raises ClusterError."""
-    found = await api.objects(DEPLOYMENT, spec.namespace, labels=owned(spec.name))
+    found = await api.objects(DEPLOYMENT, spec.namespace, labels=labels.selector(spec.name))
     stopped = {item["metadata"]["name"] for item in found if item["spec"].get("replicas", 1) == 0}
     return frozenset(stopped & set(spec.node_names()))
 

@@ -8,16 +8,16 @@ command is repeated. `plan_rebind` is pure.
 
 from __future__ import annotations
 
-import asyncio
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mina_infra.cluster.api import CLAIM, PERSISTENT_VOLUME, KubeApi
-from mina_infra.errors import ClusterError, MinaInfraError
+from mina_infra.errors import MinaInfraError
 from mina_infra.persistence import objects
 from mina_infra.persistence.volumes import Contents, Saved, claim_of, handle_of, planned_claims, since
+from mina_infra.persistence.waiting import until_bound
 from mina_infra.plan import TestnetPlan, labels
 from mina_infra.storage.matching import capacity_gib, mismatch, requested_gib
 
@@ -168,9 +168,7 @@ def _not_planned(plan: TestnetPlan, seen: Contents) -> Iterable[str]:
 
 
 def _refuse_foreign(plan: TestnetPlan, seen: Contents) -> None:
-    found = ((seen.namespace or {}).get("metadata") or {}).get("labels") or {}
-    wanted = labels.of_testnet(plan.spec)
-    if seen.namespace is not None and any(found.get(key) != value for key, value in wanted.items()):
+    if seen.is_anothers(plan.spec):
         raise RebindRefusedError(
             f"the namespace '{plan.spec.namespace}' belongs to somebody else; nothing was changed. Is it the right "
             "cluster (mina-infra:cluster in the stack file)?"
@@ -199,7 +197,7 @@ async def carry_out(
     for number, pair in enumerate(rebind.pairs, 1):
         update(f"{number}/{len(rebind.pairs)} {pair.name}")
         await _give_back(api, pair)
-    await _until_bound(api, plan.spec.namespace, {pair.name for pair in rebind.pairs}, update)
+    await until_bound(api, plan.spec.namespace, {pair.name for pair in rebind.pairs}, BOUND_DEADLINE_S, update)
 
 
 async def _ensure_namespace(api: KubeApi, plan: TestnetPlan) -> None:
@@ -232,24 +230,3 @@ async def _give_back(api: KubeApi, pair: Pair) -> None:
         made = sized(pair.claim, pair.volume)
         made["spec"]["volumeName"] = volume
         await objects.create_once(api, made)
-
-
-async def _until_bound(api: KubeApi, namespace: str, names: set[str], update: Callable[[str], object]) -> None:
-    waiting = set(names)
-    try:
-        async with asyncio.timeout(BOUND_DEADLINE_S):
-            async for event in api.watch(CLAIM, namespace):
-                items = event.object["items"] if event.type == "SYNCED" else [event.object]
-                waiting -= {
-                    item["metadata"]["name"]
-                    for item in items
-                    if event.type != "DELETED" and (item.get("status") or {}).get("phase") == "Bound"
-                }
-                update(f"{len(names) - len(waiting)} of {len(names)} claims bound")
-                if not waiting:
-                    return
-    except TimeoutError:
-        raise ClusterError(
-            f"not bound after {BOUND_DEADLINE_S:.0f} s: {', '.join(sorted(waiting)[:5])}; the same command goes on "
-            "from here"
-        ) from None

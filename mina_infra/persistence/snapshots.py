@@ -25,6 +25,7 @@ from mina_infra.errors import ClusterError, MinaInfraError
 from mina_infra.persistence import objects
 from mina_infra.persistence.objects import Manifest, name_of
 from mina_infra.persistence.report import Report
+from mina_infra.persistence.waiting import until_none
 from mina_infra.plan import genesis_digest, labels
 from mina_infra.spec import TestnetSpec, VolumeKind
 from mina_infra.spec.snapshots import Snapshots
@@ -34,7 +35,6 @@ from mina_infra.storage.snapshots import DRIVERS
 READY_S = 1800.0
 """Seconds to wait for snapshots: a cloud's first one of a disk is a whole copy."""
 
-LOOK_EVERY_S = 0.5
 _AT_ONCE = 16
 
 DEFAULT_KINDS = (VolumeKind.RUNTIME_STATE, VolumeKind.POSTGRES_STATE)
@@ -71,7 +71,7 @@ async def claims_of(
     """The live claims of nodes (all, or those named) and kinds, by name. Raises MinaInfraError where there is none."""
     found = [
         claim
-        for claim in await api.objects(CLAIM, spec.namespace, labels=objects.owned(spec.name))
+        for claim in await api.objects(CLAIM, spec.namespace, labels=labels.selector(spec.name))
         if objects.label(claim, labels.VOLUME) in kinds
         and (not nodes or objects.label(claim, "app") in nodes)
         and "deletionTimestamp" not in claim["metadata"]
@@ -170,20 +170,28 @@ def _manifest(spec: TestnetSpec, wanted: Wanted, class_: str) -> Manifest:
 
 
 async def _wait(api: KubeApi, spec: TestnetSpec, names: Sequence[str], report: Report) -> list[Manifest]:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + READY_S
-    while True:
+    there: dict[str, Manifest] = {}
+
+    async def waiting() -> list[str]:
+        nonlocal there
         there = {name_of(each): each for each in await objects.snapshots_of(api, spec.name, spec.namespace)}
-        waiting = [name for name in names if not is_ready(there.get(name))]
-        if not waiting:
-            return [there[name] for name in names]
-        said = ((there.get(waiting[0]) or {}).get("status") or {}).get("error") or {}
-        text = f"{len(names) - len(waiting)}/{len(names)} snapshots ready, waiting for {waiting[0]}"
-        report.update(text + (f": {said['message']}" if said.get("message") else ""))
-        if loop.time() > deadline or waiting[0] not in there:
-            why = said.get("message") or ("it was deleted" if waiting[0] not in there else f"after {READY_S:.0f} s")
-            raise ClusterError(f"snapshot '{waiting[0]}' is not ready: {why}. The same command goes on from here.")
-        await asyncio.sleep(LOOK_EVERY_S)
+        left = [name for name in names if not is_ready(there.get(name))]
+        if left and left[0] not in there:
+            raise ClusterError(_not_ready(left[0], "it was deleted"))
+        if left:
+            said = problem(there[left[0]])
+            text = f"{len(names) - len(left)}/{len(names)} snapshots ready, waiting for {left[0]}"
+            report.update(text + (f": {said}" if said else ""))
+        return left
+
+    await until_none(
+        waiting, READY_S, lambda left: _not_ready(left[0], problem(there[left[0]]) or f"after {READY_S:.0f} s")
+    )
+    return [there[name] for name in names]
+
+
+def _not_ready(name: str, why: str) -> str:
+    return f"snapshot '{name}' is not ready: {why}. The same command goes on from here."
 
 
 # The schedule
@@ -260,12 +268,17 @@ def _row(snapshot: Manifest, usd_per_gib: float | None) -> Row:
         ready=is_ready(snapshot),
         scheduled=objects.label(snapshot, labels.SCHEDULED) == "true",
         genesis=objects.annotation(snapshot, labels.GENESIS),
-        problem=str((status.get("error") or {}).get("message") or ""),
+        problem=problem(snapshot),
     )
 
 
 def is_ready(snapshot: Manifest | None) -> bool:
     return bool(((snapshot or {}).get("status") or {}).get("readyToUse"))
+
+
+def problem(snapshot: Manifest) -> str:
+    """What the cluster says went wrong with it; empty for nothing."""
+    return str(((snapshot.get("status") or {}).get("error") or {}).get("message") or "")
 
 
 def taken_at(snapshot: Manifest) -> datetime | None:

@@ -15,8 +15,10 @@ from typing import Any
 
 from mina_infra.cluster.api import CLAIM, NAMESPACE, PERSISTENT_VOLUME, KubeApi
 from mina_infra.errors import MinaInfraError
+from mina_infra.persistence.objects import label
 from mina_infra.plan import TestnetPlan, labels
 from mina_infra.plan.genesis_digest import digest
+from mina_infra.spec import TestnetSpec
 from mina_infra.storage.disks import CLAIM_NAME, CLAIM_NAMESPACE, VOLUME_NAME, made_for, place_of
 from mina_infra.storage.matching import capacity_gib
 
@@ -40,6 +42,11 @@ class Contents:
     volumes: tuple[Manifest, ...] = ()
     namespace: Manifest | None = None
     others: Mapping[str, str] = field(default_factory=dict)
+
+    def is_anothers(self, spec: TestnetSpec) -> bool:
+        """Whether the namespace is there and does not say that it is this testnet's."""
+        wanted = labels.of_testnet(spec)
+        return self.namespace is not None and any(label(self.namespace, key) != wanted[key] for key in wanted)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from mina_infra.plan.nodes import Node
 from mina_infra.spec import TestnetSpec, VolumeKind
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
+MINA_INFRA = "mina-infra"
+"""Its value on whatever is ours."""
 TESTNET = "testnet"
 APP = "app"
 """The node."""
@@ -48,12 +50,21 @@ RENEWED_UNTIL = "mina-infra/renewed-until"
 
 def of_testnet(spec: TestnetSpec) -> dict[str, str]:
     """On every object: whose it is. An object without both is not ours."""
-    return {MANAGED_BY: "mina-infra", TESTNET: spec.name}
+    return {MANAGED_BY: MINA_INFRA, TESTNET: spec.name}
+
+
+OURS = f"{MANAGED_BY}={MINA_INFRA}"
+"""The label selector of everything that is ours."""
+
+
+def selector(testnet: str) -> str:
+    """The label selector of everything that is this testnet's."""
+    return f"{OURS},{TESTNET}={testnet}"
 
 
 def of_cluster() -> dict[str, str]:
     """On what belongs to the cluster and to no testnet."""
-    return {MANAGED_BY: "mina-infra", SCOPE: "cluster"}
+    return {MANAGED_BY: MINA_INFRA, SCOPE: "cluster"}
 
 
 def identity(spec: TestnetSpec, node: Node) -> dict[str, str]:
