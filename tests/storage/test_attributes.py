@@ -64,6 +64,13 @@ def test_rule_37_another_performance_is_another_class_and_the_same_claim() -> No
     assert classes[0] == classes[1], "performance is no immutable field of a storage class"
 
 
+def test_rule_22_the_attributes_of_a_kept_claim_are_kept_with_it() -> None:
+    for retention in ("retain", "delete"):
+        of = planned(HYPERDISK, performance=FAST, retention=retention)
+        (found,) = of_kind(of, "VolumeAttributesClass")
+        assert found.protect == (retention == "retain")
+
+
 def test_rule_37_nothing_is_emitted_unless_asked_for() -> None:
     assert of_kind(planned(HYPERDISK), "VolumeAttributesClass") == []
 

@@ -11,11 +11,11 @@ import pytest
 from packaging.requirements import Requirement
 
 from mina_infra.plan import TestnetPlan
+from mina_infra.plan.guard import ANOTHER_GENESIS
 from mina_infra.plan.summary import summarize, to_text
 from mina_infra.spec import DiskType, Issue, SpecError
 from mina_infra.storage import cost
 from mina_infra.storage.classes import storage_class
-from mina_infra.storage.quota import HEADROOM
 from tests.plan.testnets import ROOT, NodeView, every_node, nodes, of_kind, plan, plans, zoo
 from tests.storage.test_sources import SOURCES, document
 
@@ -80,7 +80,7 @@ def test_rule_18_the_size_as_billed_is_claimed_shown_paid_and_counted() -> None:
     assert summarize(planned).gib == total
     assert sum(line.gib for line in cost.monthly(planned.spec).lines) == total
     (quota,) = of_kind(planned, "ResourceQuota")
-    assert int(quota.manifest["spec"]["hard"]["requests.storage"].removesuffix("Gi")) >= HEADROOM * total
+    assert int(quota.manifest["spec"]["hard"]["requests.storage"].removesuffix("Gi")) >= 2 * total
 
 
 def test_rule_19_wallet_keys_have_no_claim() -> None:
@@ -107,7 +107,8 @@ def test_rule_22_a_kept_claim_needs_no_workload_to_stay() -> None:
     objects = {each.key: each for each in planned.objects()}
     for claim in of_kind(planned, "PersistentVolumeClaim"):
         assert claim.protect
-        assert {objects[key].manifest["kind"] for key in claim.after} == {"Namespace", "ResourceQuota", "StorageClass"}
+        needs = {objects[key].manifest["kind"]: objects[key].protect for key in claim.after}
+        assert needs == {"Namespace": True, "ResourceQuota": False, "StorageClass": True}
 
 
 @pytest.mark.parametrize(("retention", "policy"), [("delete", "Delete"), ("retain", "Retain")])
@@ -126,9 +127,20 @@ def test_rule_25_what_mounts_a_claim_depends_on_it_and_the_namespace_goes_last()
             used = {volume["persistentVolumeClaim"]["claimName"] for volume in volumes
                     if "persistentVolumeClaim" in volume}  # fmt: skip
             assert {claims[name] for name in used if name in claims} <= set(each.after)
+        classes = {each.manifest["metadata"]["name"]: each.key for each in planned.classes}
+        for each in of_kind(planned, "PersistentVolumeClaim"):
+            assert classes[each.manifest["spec"]["storageClassName"]] in each.after
         for each in objects.values():
             if each.manifest["metadata"].get("namespace"):
                 assert "namespace" in each.after
+
+
+MOUNTS = {
+    "config-dir": "/root/.mina-config",
+    "genesis": "/root/.mina-config/genesis",
+    "postgres-data": "/var/lib/postgresql/data",
+}
+"""Where claims are mounted: no directory of keys is among them."""
 
 
 def test_rule_27_mounts_are_directories_and_no_key_lies_on_a_claim() -> None:
@@ -140,7 +152,7 @@ def test_rule_27_mounts_are_directories_and_no_key_lies_on_a_claim() -> None:
                 assert len(set(paths)) == len(paths)
                 for mount in container.get("volumeMounts", ()):
                     assert "*" not in mount["mountPath"]
-                    assert mount["name"] not in claims or not re.search("keys?$", mount["mountPath"])
+                    assert mount["name"] not in claims or mount["mountPath"] == MOUNTS[mount["name"]]
             if node.has("postgres"):
                 assert node.env("postgres")["PGDATA"]["value"] == "/var/lib/postgresql/data/pgdata"
 
@@ -151,8 +163,8 @@ def test_rule_32_a_namespace_has_a_limit_of_its_own() -> None:
         claims = of_kind(planned, "PersistentVolumeClaim")
         hard = quota.manifest["spec"]["hard"]
         gib = sum(int(each.manifest["spec"]["resources"]["requests"]["storage"].removesuffix("Gi")) for each in claims)
-        assert int(hard["persistentvolumeclaims"]) >= HEADROOM * len(claims)
-        assert int(hard["requests.storage"].removesuffix("Gi")) >= HEADROOM * gib
+        assert int(hard["persistentvolumeclaims"]) >= 2 * len(claims)
+        assert int(hard["requests.storage"].removesuffix("Gi")) >= 2 * gib
 
 
 def test_rule_38_jobs_end() -> None:
@@ -163,7 +175,11 @@ def test_rule_38_jobs_end() -> None:
             assert spec["backoffLimit"] <= 3
             assert spec["activeDeadlineSeconds"] > 0
             assert "ttlSecondsAfterFinished" not in spec
-            assert [rule["action"] for rule in spec["podFailurePolicy"]["rules"]] == ["FailJob", "Ignore"]
+            fail, ignore = spec["podFailurePolicy"]["rules"]
+            assert (fail["action"], fail["onExitCodes"]["operator"]) == ("FailJob", "In")
+            assert fail["onExitCodes"]["values"] == [ANOTHER_GENESIS]
+            disruption = [{"type": "DisruptionTarget", "status": "True"}]
+            assert ignore == {"action": "Ignore", "onPodConditions": disruption}
 
 
 def test_rule_41_the_provider_is_new_enough() -> None:
@@ -174,10 +190,11 @@ def test_rule_41_the_provider_is_new_enough() -> None:
 
 def test_rule_42_disruption_budgets_are_shares_of_a_role() -> None:
     for planned in all_plans():
-        for budget in of_kind(planned, "PodDisruptionBudget"):
-            spec = budget.manifest["spec"]
-            assert "minAvailable" not in spec
-            assert str(spec["maxUnavailable"]).endswith("%")
+        name, budgets = planned.spec.name, [each.manifest["spec"] for each in of_kind(planned, "PodDisruptionBudget")]
+        assert [each["selector"]["matchLabels"] for each in budgets] == [
+            {"testnet": name, "role": role} for role in dict.fromkeys(group.role.value for group in planned.spec.nodes)
+        ]
+        assert all("minAvailable" not in each and each["maxUnavailable"].endswith("%") for each in budgets)
 
 
 @pytest.mark.parametrize("modes", [["ReadWriteOnce", "ReadOnlyMany"], ["ReadWriteOncePod"]])
