@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import Any
 
@@ -202,3 +203,20 @@ def test_named_claims_of_a_kept_testnet(testnet: SmallTestnet) -> None:
     assert spec is not None
     assert spec["spec"]["resources"]["requests"]["storage"] == "1Gi"
     assert set(run.up(testnet.env, testnet).changes) == {"same"}
+
+
+def test_plain_pulumi_loses_a_named_protected_claim(testnet: SmallTestnet) -> None:
+    """Once the engine's protection is taken off with the command that it tells, as docs/storage.md says."""
+    testnet.change(retention="retain")
+    run.up(testnet.env, testnet)
+    before = testnet.claims()
+    testnet.change(retention="retain", nodes=nodes(testnet, count=2))
+    code, text = plain(testnet, "up", **{ALLOW: "whale-3-*"})
+    urns = set(re.findall(r"pulumi state unprotect '(urn:[^']+)'", text))
+    assert code != 0
+    assert {urn.rpartition("::")[2] for urn in urns} == {f"{testnet.name}-whale-3-runtime-state-e1"}, text
+    assert testnet.claims() == before
+    assert passthrough.pulumi(testnet.env, ["state", "unprotect", "--yes", *urns], testnet) == 0
+    code, text = plain(testnet, "up", **{ALLOW: "whale-3-*"})
+    assert code == 0, text
+    assert before.keys() - testnet.claims().keys() == {"whale-3-runtime-state-e1"}
