@@ -83,3 +83,8 @@ class Target(_Model):
     """Machines of the cluster; given, their disk types, attach slots and boot disks are reckoned with."""
     quota: Quota = Quota()
     """Limits of a gke project in the region, as `gcloud compute regions describe` prints them."""
+
+    @property
+    def release(self) -> tuple[int, ...] | None:
+        """The release of Kubernetes as numbers, to be compared; None where the document does not say it."""
+        return tuple(map(int, self.kubernetes.split("."))) if self.kubernetes else None

@@ -109,11 +109,11 @@ def _problem(found: Capability, wanted: Performance) -> tuple[str, str] | None:
 
 
 def _release(target: Target, path: Path) -> Iterator[Issue]:
-    version = target.kubernetes
-    if version is None or tuple(map(int, version.split("."))) < RELEASE:
+    if target.release is None or target.release < RELEASE:
         yield Issue(
-            ("target", "kubernetes") if version else path,
-            f"performance needs Kubernetes 1.34+ (VolumeAttributesClass; the cluster: {version or 'not said'}).",
+            ("target", "kubernetes") if target.release else path,
+            "performance needs Kubernetes 1.34+ (VolumeAttributesClass; the cluster: "
+            f"{target.kubernetes or 'not said'}).",
             'Set target.kubernetes: "1.34" where the cluster is that new, or remove `performance`.',
         )
 

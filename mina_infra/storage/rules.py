@@ -18,6 +18,9 @@ from mina_infra.storage.cost import price
 from mina_infra.storage.needs import SHARED_CARRIER, Need, claimed_kinds, need, overrides, places
 from mina_infra.storage.sizes import effective_gib
 
+ONE_POD = (1, 29)
+"""Release of Kubernetes in which ReadWriteOncePod is stable (docs/facts.md: storage/access-modes)."""
+
 DATABASE_WRITE_IOPS = 500
 """Below this a database's log cannot keep up; on the slowest disks it takes some hundred GiB
 (docs/facts.md: storage/slow-disks)."""
@@ -187,6 +190,14 @@ def _own(case: _Case, found: Capability) -> Iterator[Issue]:
         )
     elif wanted is AccessMode.READ_WRITE_MANY:
         yield _many_writers(case)
+    elif wanted is AccessMode.READ_WRITE_ONCE_POD and (case.spec.target.release or ONE_POD) < ONE_POD:
+        yield Issue(
+            ("target", "kubernetes"),
+            f"volume '{case.name}': ReadWriteOncePod needs Kubernetes 1.29+ (the cluster: "
+            f"{case.spec.target.kubernetes}).",
+            f"Set volumes.{case.name}.accessMode: ReadWriteOnce, which keeps other machines away, but not a second pod "
+            "on the same one.",
+        )
     elif wanted is AccessMode.READ_ONLY_MANY:
         yield Issue(
             case.path("access_mode", "accessMode"),

@@ -81,11 +81,11 @@ def _built_by_the_daemon(spec: TestnetSpec) -> Iterator[Issue]:
 
 def _image_volumes(spec: TestnetSpec) -> Iterator[Issue]:
     """docs/facts.md: refusal/V19"""
-    version = spec.target.kubernetes
-    if version is None or tuple(map(int, version.split("."))) < IMAGE_VOLUMES:
+    release = spec.target.release
+    if release is None or release < IMAGE_VOLUMES:
         yield Issue(
-            ("target", "kubernetes") if version else (*_PATH, "source"),
-            f"image volumes need Kubernetes 1.35+ (the cluster: {version or 'not said'}).",
+            ("target", "kubernetes") if release else (*_PATH, "source"),
+            f"image volumes need Kubernetes 1.35+ (the cluster: {spec.target.kubernetes or 'not said'}).",
             'Set target.kubernetes: "1.35" where the cluster is that new, or use source: init-copy.',
         )
 

@@ -54,9 +54,20 @@ def test_v1_is_said_at_the_group_that_asks_for_it() -> None:
     assert only(nodes=nodes).path == ("nodes", 2, "volumes", "runtime-state", "accessMode")
 
 
-def test_v2_a_shared_artefact_for_one_pod() -> None:
-    issue = only(volumes={"genesis-ledger": {"accessMode": "ReadWriteOncePod"}})
-    assert "ReadWriteOncePod but 15 daemons mount it" in issue.message
+@pytest.mark.parametrize("mode", ["ReadWriteOncePod", "ReadWriteOnce"])
+def test_v2_a_shared_artefact_for_one_pod(mode: str) -> None:
+    issue = only(volumes={"genesis-ledger": {"accessMode": mode}})
+    assert f"{mode} but 15 daemons mount it" in issue.message
+
+
+def test_rule_41_one_pod_alone_needs_kubernetes_1_29() -> None:
+    for issue in (found := issues(target={**GKE, "kubernetes": "1.28"})):
+        assert issue.path == ("target", "kubernetes")
+        assert "ReadWriteOncePod needs Kubernetes 1.29+ (the cluster: 1.28)" in issue.message
+    assert len(found) == 2, "runtime-state, postgres-state"
+    for_one_machine = {kind: {"accessMode": "ReadWriteOnce"} for kind in ("runtime-state", "postgres-state")}
+    plan(zoo(target={**GKE, "kubernetes": "1.28"}, volumes=for_one_machine))
+    plan(zoo(target={**GKE, "kubernetes": "1.29"}))
 
 
 def test_v3_a_read_only_block_disk_without_data() -> None:

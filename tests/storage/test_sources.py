@@ -217,7 +217,8 @@ def test_v18_an_artefact_by_tag(source: str) -> None:
 @pytest.mark.parametrize(("version", "shown"), [(None, "not said"), ("1.34", "1.34"), ("1.9", "1.9")])
 def test_v19_image_volumes_on_an_old_cluster(version: str | None, shown: str) -> None:
     target = {**GKE, "kubernetes": version} if version else GKE
-    issue = refused(document("image", target=target))
+    old = {kind: {"accessMode": "ReadWriteOnce"} for kind in ("runtime-state", "postgres-state")}
+    issue = refused(document("image", target=target, volumes=old))
     assert f"image volumes need Kubernetes 1.35+ (the cluster: {shown})" in issue.message
     assert "init-copy" in issue.hint
 
