@@ -33,29 +33,32 @@ def look(evidence: Evidence) -> Finding:
 
 
 def judge(outputs: OutputsDocument, pods: Sequence[Pod], commits: Mapping[str, str]) -> Finding:
-    """Image and flags of the pods are those of the plan, and all daemons are of one build: the tag's, if it names one.
+    """Image and flags of the pods are those of the plan; another one fails. Builds that differ are told.
 
-    A tag that was moved shows here: the pods agree on the image, and yet their builds differ.
+    All daemons should be of one build: the tag's, if it names one. Where the pods agree on the image and yet their
+    builds differ, a tag was moved; whether the network is well with both is for the other checks to say.
     """
     current = newest_pods(pods)
     images = [row for node in outputs.running() for row in _images(node, current.get(node.name), outputs.images)]
     missing = [row for node in outputs.daemons() for row in _flags(node, current.get(node.name), outputs.daemon_flags)]
     builds = _builds(outputs, commits)
-    rows = [*images, *missing, *builds]
+    bad = [*images, *missing]
+    rows = [*bad, *builds]
     daemons = len(outputs.daemons())
     words = [f"{len(images)} other images"] * bool(images) + [f"{len(missing)} flags missing"] * bool(missing)
     words += [f"{len(builds)} other builds"] * bool(builds)
     open_ = bool(daemons and not commits and not rows)
     return Finding(
         check=CHECK.name,
-        state=State.FAIL if rows else State.UNKNOWN if open_ or not outputs.nodes else State.PASS,
+        state=State.FAIL if bad else State.UNKNOWN if open_ or not outputs.nodes else State.PASS,
         summary=", ".join(words) if rows else "no daemon tells its build" if open_ else _well(commits),
         expected=f"image {outputs.images.get('daemon', 'of the plan')}, one build, the flags of the plan",
         seen=some([f"{row['node']} ({row['found']})" for row in rows], 3),
         action=_action(bool(images), bool(missing)) if rows else "",
         evidence=tuple(rows),
+        warnings=_moved(builds),
         problems=(IMAGE,) * bool(images) + (COMMIT,) * bool(builds) + (FLAG,) * bool(missing),
-        settling=open_ or bool(images or missing),  # an `up` may be under way
+        settling=open_ or bool(bad),  # an `up` may be under way
         figures={"images": len(images), "flags": len(missing), "builds": len(set(commits.values()))},
     )
 
@@ -111,6 +114,13 @@ def _builds(outputs: OutputsDocument, commits: Mapping[str, str]) -> list[Row]:
         for node, commit in commits.items()
         if not commit.startswith(usual)
     ]
+
+
+def _moved(builds: Sequence[Row]) -> tuple[str, ...]:
+    if not builds:
+        return ()
+    nodes = [str(row["node"]) for row in builds]
+    return (f"build {builds[0]['usual']} is that of the tag or of most; another is on {some(nodes)}",)
 
 
 def _well(commits: Mapping[str, str]) -> str:

@@ -231,7 +231,7 @@ NODE_FAULTS: tuple[Fault, ...] = (
     Fault("time-offset", "One node runs with a time offset that nobody configured.",
           _offset, ("time-offset",), ("clock-skew", *_LOST), slots=8),
     Fault("wrong-commit", "One node runs another build of the same tag.",
-          _other_commit, ("other-commit",), slots=6),
+          _other_commit, ("other-commit",), weight=Weight.WARN, slots=6),
     Fault("wrong-image", "One node runs another image.",
           _other_image, ("other-image",), ("other-commit",), slots=6),
     Fault("missing-gossip-flag", "One node was deployed without the flags that log gossip.",
