@@ -19,6 +19,14 @@ def after_genesis(chain: Chain) -> Sequence[Block]:
     return chain.blocks[1:] if first.epoch == 0 and first.slot_in_epoch == 0 else chain.blocks
 
 
+def slot_at(chain: Chain, now_ms: float, criteria: Criteria) -> int:
+    """The slot of a moment (ms since 1970), counted from the tip's own slot and date.
+
+    After a hard fork slot numbers do not start at the current genesis (docs/facts.md: mina/global-slot).
+    """
+    return chain.tip.slot + round(criteria.slots(now_ms - chain.tip.date_ms))
+
+
 def halted(chain: Chain | None, now_ms: int, criteria: Criteria) -> str | None:
     """Why nothing about new blocks can be judged; None while blocks come.
 

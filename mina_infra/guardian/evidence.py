@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -13,7 +13,6 @@ from mina_infra.errors import ClusterError
 from mina_infra.guardian.clock import Clock
 from mina_infra.guardian.counters import Producers
 from mina_infra.guardian.counters import look as look_at_producers
-from mina_infra.guardian.crashes.ends import Disruption
 from mina_infra.guardian.crashes.intake import Context
 from mina_infra.guardian.crashes.intake import look as look_for_crashes
 from mina_infra.guardian.crashes.known import KnownIssue
@@ -35,12 +34,25 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Unseen:
-    """What could not be looked at in this sweep, and why."""
+    """What was not looked at in this sweep, and why."""
 
     reason: str
 
 
-_NOBODY = Unseen("nobody looked")
+UNASKED = Unseen("no check of this run needs it")
+
+SOURCES: Mapping[str, frozenset[str]] = {
+    "deployments": frozenset(),
+    "pods": frozenset(),
+    "claims": frozenset(),
+    "survey": frozenset({"pods"}),
+    "crashes": frozenset({"pods"}),
+    "history": frozenset({"survey"}),
+    "times": frozenset({"survey"}),
+    "disk": frozenset({"pods"}),
+    "producers": frozenset({"survey"}),
+}
+"""The fields of Evidence that are gathered, and which others each is gathered by."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +69,14 @@ class Evidence:
     pods: list[Pod] | Unseen
     claims: list[Claim] | Unseen
     survey: Survey | Unseen
-    crashes: Crashes | Unseen = _NOBODY
+    crashes: Crashes | Unseen = UNASKED
     known: tuple[KnownIssue, ...] = ()
     """The operators' list of known crashes."""
     past: Past = field(default_factory=Past)
     history: Chain | None = None
-    times: Times | Unseen = _NOBODY
-    disk: Disks | Unseen = _NOBODY
-    producers: Producers | Unseen = _NOBODY
+    times: Times | Unseen = UNASKED
+    disk: Disks | Unseen = UNASKED
+    producers: Producers | Unseen = UNASKED
 
     def kept(self) -> Past:
         """What this look leaves to the next."""
@@ -80,50 +92,69 @@ async def gather(
     criteria: Criteria,
     clock: Clock,
     *,
+    needs: Set[str] = SOURCES.keys(),
     before: Evidence | None = None,
     known: tuple[KnownIssue, ...] = (),
-    disruptions: Sequence[Disruption] = (),
 ) -> Evidence:
-    """Look at everything once. What cannot be looked at is Unseen; this never raises ClusterError.
+    """Look once at what is needed. What cannot be looked at is Unseen; this never raises ClusterError.
 
-    What does not change is taken from the look `before`, and what is small is kept of it. `disruptions` were made on
-    purpose.
+    `needs` names SOURCES; what these are gathered by is asked as well, and nothing else. What does not change is taken
+    from the look `before`, and what is small is kept of it.
     """
     past = before.kept() if before else Past()
+    wanted = with_what_they_need(needs)
     deployments, pods, claims = await asyncio.gather(
-        _seen(cluster.deployments()), _seen(cluster.pods()), _seen(cluster.claims())
+        _seen(cluster.deployments()) if "deployments" in wanted else _unasked(),
+        _seen(cluster.pods()) if "pods" in wanted else _unasked(),
+        _seen(cluster.claims()) if "claims" in wanted else _unasked(),
     )
-    blocks = max(FIRST_BLOCKS, criteria.production_window + criteria.in_flight_slots + 2)
-    nowhere = Unseen("the pods could not be listed")
-    asked: Survey | Unseen = nowhere
-    crashes: Crashes | Unseen = nowhere
-    times: Times | Unseen = nowhere
-    disk: Disks | Unseen = nowhere
-    producers: Producers | Unseen = nowhere
-    history: Chain | None = None
-    if not isinstance(pods, Unseen):
-        last = before.survey if before and isinstance(before.survey, Survey) else None
+    if isinstance(pods, Unseen):
+        nowhere = pods if pods is UNASKED else Unseen("the pods could not be listed")
+        return Evidence(
+            outputs, criteria, clock.now(), deployments, pods, claims, survey=nowhere, crashes=nowhere, known=known,
+            past=past, times=nowhere, disk=nowhere, producers=nowhere,
+        )  # fmt: skip
+    asked: Survey | Unseen = UNASKED
+    if "survey" in wanted:
+        blocks = max(FIRST_BLOCKS, criteria.production_window + criteria.in_flight_slots + 2)
+        last = _of(Survey, before and before.survey)
         asked = await survey(cluster, outputs, pods, clock, first_blocks=blocks, before=last)
-        commits = {name: answer.status.commit_id for name, answer in asked.answers.items()}
-        context = Context(disruptions, commits, clock.now() - criteria.crash_window_s)
-        uptimes = {name: float(answer.status.uptime_secs) for name, answer in asked.answers.items()}
-        crashes, history, times, disk, producers = await asyncio.gather(
-            look_for_crashes(cluster, outputs, pods, context, _of(Crashes, before.crashes) if before else None),
-            read_history(cluster, outputs, asked, past.chain),
-            _seen(look_at_times(cluster, outputs, asked, clock)),
-            look_at_disks(cluster, outputs, pods, clock, _of(Disks, before.disk) if before else None),
+    seen = asked if isinstance(asked, Survey) else None
+    statuses = {name: answer.status for name, answer in seen.answers.items()} if seen else {}
+    commits = {name: status.commit_id for name, status in statuses.items()}
+    context = Context(commits=commits, since=clock.now() - criteria.crash_window_s)
+    uptimes = {name: float(status.uptime_secs) for name, status in statuses.items()}
+    crashes, history, times, disk, producers = await asyncio.gather(
+        _seen(look_for_crashes(cluster, outputs, pods, context, _of(Crashes, before and before.crashes)))
+        if "crashes" in wanted
+        else _unasked(),
+        _seen(read_history(cluster, outputs, seen, past.chain)) if seen and "history" in wanted else _unasked(),
+        _seen(look_at_times(cluster, outputs, seen, clock)) if seen and "times" in wanted else _unasked(),
+        _seen(look_at_disks(cluster, outputs, pods, clock, _of(Disks, before and before.disk)))
+        if "disk" in wanted
+        else _unasked(),
+        _seen(
             look_at_producers(
-                cluster, outputs, pods, uptimes, criteria, clock, _of(Producers, before.producers) if before else None
-            ),
+                cluster, outputs, pods, uptimes, criteria, clock, _of(Producers, before and before.producers)
+            )
         )
+        if "producers" in wanted
+        else _unasked(),
+    )
     return Evidence(
-        outputs, criteria, clock.now(), deployments, pods, claims, asked, crashes, known, past, history, times, disk,
-        producers,
+        outputs, criteria, clock.now(), deployments, pods, claims, asked, crashes, known, past,
+        _of(Chain, history), times, disk, producers,
     )  # fmt: skip
 
 
-def _of(kind: type[T], part: T | Unseen) -> T | None:
-    """What an earlier look saw, if it saw it."""
+def with_what_they_need(sources: Set[str]) -> frozenset[str]:
+    """These and all by which they are gathered."""
+    wanted = frozenset(sources).union(*(SOURCES[each] for each in sources))
+    return wanted if wanted == sources else with_what_they_need(wanted)
+
+
+def _of(kind: type[T], part: object) -> T | None:
+    """What was seen of it; None for nothing."""
     return part if isinstance(part, kind) else None
 
 
@@ -132,3 +163,7 @@ async def _seen(question: Awaitable[T]) -> T | Unseen:
         return await question
     except ClusterError as error:
         return Unseen(str(error))
+
+
+async def _unasked() -> Unseen:
+    return UNASKED

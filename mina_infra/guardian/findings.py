@@ -31,8 +31,8 @@ class Slots:
 class CheckInfo:
     """What a check is for and what it needs.
 
-    `needs` names the fields of Evidence that must have been gathered, `warm_up` the slots after the start of a network
-    in which the check cannot tell, `runbook` the line of the guardian's runbook that it implements.
+    `needs` names what it reads of evidence.SOURCES: nothing else is asked for its sake. `warm_up` counts the slots
+    after the start of a network in which the check cannot tell, `runbook` is the line of the runbook that it does.
     """
 
     name: str

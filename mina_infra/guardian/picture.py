@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mina_infra.daemon.replies import Block
+from mina_infra.guardian.canonical import slot_at
 from mina_infra.guardian.criteria import Criteria
 from mina_infra.guardian.survey import Survey
 
@@ -102,8 +103,7 @@ def strip_of(survey: Survey, criteria: Criteria) -> Strip | None:
     chain = survey.reference_chain
     if chain is None:
         return None
-    # Counted from the tip's own slot, as in the check `production`: numbers need not start at the genesis.
-    last = chain.tip.slot + max(0, round(criteria.slots(survey.now_ms - chain.tip.date_ms)))
+    last = max(chain.tip.slot, slot_at(chain, survey.now_ms, criteria))
     first = max(chain.oldest.slot + 1 if len(chain.blocks) > 1 else chain.oldest.slot, last - STRIP_SLOTS + 1)
     blocks = tuple(block for block in chain.blocks if block.slot >= first)
     return Strip(first, last, last - criteria.in_flight_slots, blocks)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mina_infra.cluster.cluster import Cluster
 from mina_infra.errors import ClusterError
-from mina_infra.guardian.checks import judge_all
+from mina_infra.guardian.checks import judge_all, needs
 from mina_infra.guardian.clock import Clock, WallClock
 from mina_infra.guardian.crashes.known import KnownIssue
 from mina_infra.guardian.criteria import Criteria, criteria_of
@@ -63,7 +63,7 @@ async def verify(
 
     A network that starts leaves questions open (settling findings); after the deadline they are answered as they stand.
     `known`: crashes that are known. `profile`: whose limits hold instead of those of the document. `skipped`: checks
-    that are left out.
+    that are left out; what they alone need is not asked for.
     Raises ClusterError when the cluster does not answer at all, or the namespace is not this testnet's.
     """
     clock = clock or WallClock()
@@ -75,7 +75,7 @@ async def verify(
     evidence: Evidence | None = None
     memories: Memories = {}
     while True:
-        evidence = await gather(cluster, outputs, criteria, clock, before=evidence, known=known)
+        evidence = await gather(cluster, outputs, criteria, clock, needs=needs(skipped), before=evidence, known=known)
         findings = judge_all(evidence, skipped)
         judgements, memories = judge(evidence, findings, memories)
         sweeps += 1

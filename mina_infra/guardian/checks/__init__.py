@@ -49,6 +49,11 @@ CHECKS: tuple[tuple[CheckInfo, Look], ...] = (
 )
 
 
+def needs(skipped: Set[str] = frozenset()) -> frozenset[str]:
+    """The sources that must be gathered for all checks but those `skipped`."""
+    return frozenset(need for check, _ in CHECKS if check.name not in skipped for need in check.needs)
+
+
 def judge_all(evidence: Evidence, skipped: Set[str] = frozenset()) -> tuple[Finding, ...]:
     """One finding for each check but those `skipped`; UNKNOWN where something that it needs could not be looked at."""
     asked = [(check, look) for check, look in CHECKS if check.name not in skipped]

@@ -19,8 +19,9 @@ CHECK = CheckInfo(
     runbook="sanity check 1: no crashes in the logs; unstable criterion 6: persistent crashes",
 )
 
+# What may be wrong, the gravest first.
 BURST = "crash-burst"
-_GRAVITY = (BURST, Cause.CRASH.value, Cause.OOM.value, Cause.RESTART.value)
+PROBLEMS = (BURST, Cause.CRASH.value, Cause.OOM.value, Cause.RESTART.value)
 _TITLE = 100
 
 
@@ -57,7 +58,7 @@ def judge(crashes: Crashes, known: Sequence[KnownIssue], criteria: Criteria, now
             *(f"{each.node}/{each.container} was restarted: {each.why}" for each in crashes.explained),
             *(f"{node}: the log of its last run could not be read: {reason}" for node, reason in crashes.unread),
         ),
-        problems=tuple(word for word in _GRAVITY if word in problems),
+        problems=tuple(word for word in PROBLEMS if word in problems),
         figures={
             "crashes": count,
             "fingerprints": len(recent),

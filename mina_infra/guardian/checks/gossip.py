@@ -26,7 +26,7 @@ from mina_infra.guardian.survey import Survey
 
 CHECK = CheckInfo(
     name="gossip",
-    needs=("survey",),
+    needs=("survey", "history"),
     warm_up=Slots(4),
     runbook="sanity check 3: blocks are received; unstable criterion 3: blocks or transactions are not gossiped",
 )

@@ -22,7 +22,7 @@ from mina_infra.outputs import OutputsDocument
 
 CHECK = CheckInfo(
     name="inclusion",
-    needs=("survey",),
+    needs=("survey", "history"),
     warm_up=Slots(7),
     runbook="sanity check 3: blocks carry proofs and transactions; unstable criterion 4: transactions not included",
 )

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mina_infra.guardian.canonical import after_genesis, halted, unjudged
+from mina_infra.guardian.canonical import after_genesis, halted, slot_at, unjudged
 from mina_infra.guardian.criteria import Criteria
 from mina_infra.guardian.evidence import Evidence
 from mina_infra.guardian.findings import CheckInfo, Finding, Row, Slots, State, some
@@ -21,7 +21,7 @@ from mina_infra.outputs import NodeOutput
 
 CHECK = CheckInfo(
     name="producers",
-    needs=("survey",),
+    needs=("survey", "history"),
     warm_up=Slots(20),
     runbook="monitoring: each block producer makes the blocks that its stake promises",
 )
@@ -53,8 +53,7 @@ def look(evidence: Evidence) -> Finding:
 def producers_of(nodes: Sequence[NodeOutput], survey: Survey, chain: Chain, criteria: Criteria) -> list[Producer]:
     """The producers that answer and follow the chain, with their blocks; whose key is whose, the daemons say."""
     blocks = after_genesis(chain)
-    tip = chain.tip
-    last = tip.slot + round(criteria.slots(survey.now_ms - tip.date_ms)) - criteria.in_flight_slots
+    last = slot_at(chain, survey.now_ms, criteria) - criteria.in_flight_slots
     found = []
     for node in nodes:
         answer = survey.answers.get(node.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mina_infra.daemon.replies import Block
+from mina_infra.guardian.canonical import PAUSED, after_genesis, slot_at
 from mina_infra.guardian.criteria import Criteria
 from mina_infra.guardian.evidence import Evidence
 from mina_infra.guardian.findings import CheckInfo, Finding, Slots, State, Value
@@ -22,7 +22,7 @@ from mina_infra.outputs import NodeOutput
 
 CHECK = CheckInfo(
     name="production",
-    needs=("survey",),
+    needs=("survey", "history"),
     warm_up=Slots(16),
     runbook="sanity check 3: blocks are created; unstable criterion 2: no new blocks",
 )
@@ -58,7 +58,7 @@ def look(evidence: Evidence) -> Finding:
     assert isinstance(evidence.survey, Survey)
     survey, criteria = evidence.survey, evidence.criteria
     if criteria.online_stake <= 0:
-        return Finding(CHECK.name, State.UNKNOWN, "paused: no running block producer holds stake", silent=survey.silent)
+        return Finding(CHECK.name, State.UNKNOWN, PAUSED, silent=survey.silent)
     chain = evidence.history or survey.reference_chain
     if chain is None:
         return Finding(CHECK.name, State.UNKNOWN, "no daemon has a synced chain", silent=survey.silent, settling=True)
@@ -88,15 +88,10 @@ def producers_up_ms(nodes: Sequence[NodeOutput], survey: Survey, criteria: Crite
 
 
 def history_of(chain: Chain, now_ms: int, up_slots: float, criteria: Criteria) -> History:
-    """The finished slots after the first block since the start: before it, a new chain has only empty ones.
-
-    Slots are counted from the tip's own slot and date, because after a hard fork slot numbers do not start at the
-    current genesis (docs/facts.md: mina/global-slot).
-    """
-    tip = chain.tip
-    now = tip.slot + round(criteria.slots(now_ms - tip.date_ms))
+    """The finished slots after the first block since the start: before it, a new chain has only empty ones."""
+    now = slot_at(chain, now_ms, criteria)
     last = now - criteria.in_flight_slots
-    blocks = _after_genesis(chain, criteria.k)
+    blocks = after_genesis(chain)
     # The slot in which the producers started is theirs only in part.
     start = max(now - int(up_slots), chain.oldest.slot if chain.to_root else 0)
     young = up_slots < criteria.production_window + criteria.bootstrap_fail_slots
@@ -106,11 +101,6 @@ def history_of(chain: Chain, now_ms: int, up_slots: float, criteria: Criteria) -
         return History((), False, max(0, last - start - criteria.warm_up_slots), young)
     # The first block's own slot is filled by definition, so it proves nothing.
     return History([slot in slots for slot in range(first + 1, last + 1)], True, 0, young)
-
-
-def _after_genesis(chain: Chain, k: int) -> Sequence[Block]:
-    """Without the genesis block: the root of a chain that is shorter than a frontier."""
-    return chain.blocks[1:] if chain.to_root and len(chain.blocks) <= k else chain.blocks
 
 
 def judge(history: History, criteria: Criteria) -> Finding:

@@ -24,7 +24,7 @@ from mina_infra.outputs import ChainOutput
 
 CHECK = CheckInfo(
     name="tps",
-    needs=("survey",),
+    needs=("survey", "history"),
     warm_up=Slots(20),
     runbook="monitoring: transactions per second against the goal",
 )
