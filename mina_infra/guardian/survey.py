@@ -6,10 +6,10 @@ Which nodes are asked comes from the outputs document alone; a node that does no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from statistics import median_low
 
 from mina_infra.cluster.api import ApiStatusError
@@ -25,14 +25,13 @@ from mina_infra.daemon.replies import (
     GraphQLError,
     SyncStatus,
     decode_best_chain,
-    decode_block,
     decode_status,
     query,
 )
 from mina_infra.errors import ClusterError
 from mina_infra.guardian.clock import Clock
 from mina_infra.guardian.forks import BlockTree, Chain, Relation, Standing, reference_of
-from mina_infra.guardian.walking import Walker
+from mina_infra.guardian.walking import LimitedPort, Walker
 from mina_infra.outputs import NodeOutput, OutputsDocument
 
 # 16 to 32 streams at a time: each opens a tunnel on a managed control plane (docs/facts.md: kubernetes/tunnels).
@@ -272,13 +271,13 @@ class _Asker:
 
     async def _chain(self, node: NodeOutput, pod: str, status: DaemonStatus, blocks: int) -> Chain | None:
         """The newest blocks of a node; None while it has none. Raises GraphQLError, ClusterError."""
-        road = self.cluster.road
-        if road is not None and road.limited and "limited-graphql" in node.ports:
+        narrow = LimitedPort.of(self.cluster, node, pod)
+        if narrow is not None:
             if status.state_hash is None:
                 return None
             if status.blockchain_length:
-                await self.walker.warm(self._reader_at(node, pod), status.blockchain_length, blocks)
-            return await self.walker.chain(self._reader(node, pod), status.state_hash, blocks, self.whole_frontier)
+                await self.walker.warm(narrow.block_at, status.blockchain_length, blocks)
+            return await self.walker.chain(narrow.block, status.state_hash, blocks, self.whole_frontier)
         found: BestChain | None = decode_best_chain(await self._reply(node, pod, "best_chain", maxLength=blocks))
         if not found:
             return None
@@ -286,25 +285,10 @@ class _Asker:
             raise GraphQLError((f"asked for {blocks} blocks, it answered with {len(found)}",))
         return Chain(found, to_root=len(found) < blocks or blocks >= self.whole_frontier)
 
-    def _reader(self, node: NodeOutput, pod: str) -> Callable[[str], Awaitable[Block | None]]:
-        async def read(state_hash: str) -> Block | None:
-            return decode_block(await self._reply(node, pod, "block", stateHash=state_hash))
-
-        return read
-
-    def _reader_at(self, node: NodeOutput, pod: str) -> Callable[[int], Awaitable[Block | None]]:
-        async def read(height: int) -> Block | None:
-            try:
-                return decode_block(await self._reply(node, pod, "block_at", height=height))
-            except GraphQLError:
-                return None  # the walk asks again, and says what is wrong
-
-        return read
-
-    async def longer(self, answer: Answer, node: NodeOutput, blocks: int) -> Answer:
+    async def longer(self, answer: Answer, nodes: Mapping[str, NodeOutput], blocks: int) -> Answer:
         """The same answer with a longer chain. The new chain may be newer than the status by some blocks."""
         try:
-            chain = await self._chain(node, answer.pod, answer.status, blocks)
+            chain = await self._chain(nodes[answer.node], answer.pod, answer.status, blocks)
         except GraphQLError as error:
             raise BadReplyError(str(error)) from error
         return answer if chain is None else replace(answer, chain=chain)
@@ -323,7 +307,7 @@ async def _deepen(seen: Survey, asker: _Asker, daemons: Mapping[str, NodeOutput]
         again = [seen.answers[node] for node in dict.fromkeys([*open_nodes, seen.reference]) if not _whole(seen, node)]
         results = await gather_bounded(
             again,
-            lambda answer, most=blocks: asker.longer(answer, daemons[answer.node], most),  # type: ignore[misc]
+            partial(asker.longer, nodes=daemons, blocks=blocks),
             limit=CONCURRENCY,
             per_item_timeout=ANSWER_SECONDS,
         )

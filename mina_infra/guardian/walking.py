@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 
+from mina_infra.cluster.cluster import Cluster
 from mina_infra.cluster.fanout import gather_bounded
-from mina_infra.daemon.replies import Block, GraphQLError
+from mina_infra.daemon.replies import Block, GraphQLError, decode_block, query
 from mina_infra.guardian.forks import Chain
+from mina_infra.outputs import NodeOutput
 
 Read = Callable[[str], Awaitable[Block | None]]
 """Asks one daemon for the block of a hash; None when it does not have it."""
@@ -21,6 +24,41 @@ ReadAt = Callable[[int], Awaitable[Block | None]]
 """Asks one daemon for the block of its best chain at a height."""
 
 WARMING, WARMING_SECONDS = 8, 3.0
+
+
+@dataclass(frozen=True)
+class LimitedPort:
+    """The limited port of one daemon, where a block can be had by its hash or by its height in the best chain."""
+
+    cluster: Cluster
+    node: NodeOutput
+    pod: str
+
+    @classmethod
+    def of(cls, cluster: Cluster, node: NodeOutput, pod: str) -> LimitedPort | None:
+        """None where the road leads to the full port, or the daemon has no limited one."""
+        limited = cluster.road is not None and cluster.road.limited and "limited-graphql" in node.ports
+        return cls(cluster, node, pod) if limited else None
+
+    async def block(self, state_hash: str) -> Block | None:
+        """Raises ClusterError, GraphQLError."""
+        return await self._ask("block", stateHash=state_hash)
+
+    async def block_at(self, height: int) -> Block | None:
+        """None as well for an answer that is none: the walk asks again by hash, and says what is wrong."""
+        try:
+            return await self._ask("block_at", height=height)
+        except GraphQLError:
+            return None
+
+    async def _ask(self, name: str, **variables: object) -> Block | None:
+        ports = self.node.ports
+        return decode_block(
+            await self.cluster.graphql(
+                self.pod, query(name), variables, port=ports["graphql"], limited=ports["limited-graphql"]
+            )
+        )
+
 
 # How long a node waits for a block that another node is being asked for, before it is asked itself.
 SHARED_SECONDS = 0.5
