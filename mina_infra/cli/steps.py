@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ from mina_infra.cli.place import Place
 if TYPE_CHECKING:
     from mina_infra.cluster.api import KubeApi
     from mina_infra.cluster.cluster import KubeCluster
+    from mina_infra.guardian.findings import Finding
+    from mina_infra.guardian.joining import Progress as JoinProgress
     from mina_infra.guardian.verdict import Verdict
     from mina_infra.outputs import OutputsDocument, Profile
     from mina_infra.publish.folder import Published
@@ -80,8 +82,11 @@ class Session:
         paused = len(self.outputs.paused())
         self.reporter.say("running", f"{len(expected) - paused} nodes" + (f", {paused} paused" if paused else ""))
 
-    def verify(self, profile: Profile | None = None, skipped: Set[str] = frozenset()) -> Verdict:
-        """Judge the network, waiting for one that still starts; by another profile, or without some checks."""
+    def verify(self, profile: Profile | None = None, skipped: Set[str] = frozenset(), *, join: bool = False) -> Verdict:
+        """Judge the network, waiting for one that still starts; by another profile, or without some checks.
+
+        `join`: an outsider is let in at the end, two where the first fails, and judged with the rest.
+        """
         from mina_infra.cli.known import known_issues_of
         from mina_infra.guardian.report import text
         from mina_infra.guardian.verify import verify
@@ -97,6 +102,7 @@ class Session:
                     known=known,
                     profile=profile,
                     skipped=skipped,
+                    outsider=self._outsider(api) if join else None,
                 )
             )
         for line in text(verdict).splitlines():
@@ -104,6 +110,17 @@ class Session:
             self.reporter.say(label, rest.strip())
         self.verdict = verdict
         return verdict
+
+    def _outsider(self, api: KubeApi) -> Callable[[], Awaitable[Finding]]:
+        from mina_infra.cli.join import visit
+        from mina_infra.guardian.joining import confirmed
+
+        plan = self.place.environment().plan
+
+        def seen(progress: JoinProgress) -> None:
+            self.reporter.update(f"an outsider joins: {progress.stage}: {progress.words}")
+
+        return lambda: confirmed(lambda: visit(api, plan, self.outputs, None, self.road, seen))
 
     def publish(self) -> None:
         """Publish the seeds. Raises PublishRefusedError when the verdict of this run is not healthy."""

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -43,7 +42,10 @@ def verify(
     ] = None,
     join: Annotated[
         bool,
-        Parameter(negative="", help="Let an outsider join as well (`mina-infra join`): one more node for a while"),
+        Parameter(
+            negative="",
+            help="Let an outsider join as well (`mina-infra join`): one more node for a while, a second if it fails",
+        ),
     ] = False,
     json: Json = False,
 ) -> int:
@@ -59,12 +61,7 @@ def verify(
         format_of(file)  # a wrong ending is told before the network is asked, not after
     with Reporter() as reporter:
         session = network.session(reporter)
-        verdict = session.verify(profile, skipped)
-        if join:
-            from mina_infra.cli.join import let_in
-
-            found = let_in(session.place, session.outputs, reporter, network.road)
-            verdict = replace(verdict, findings=(*verdict.findings, found))
+        verdict = session.verify(profile, skipped, join=join)
         for file in report or ():
             write(verdict, file)
             reporter.say("report", str(file))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from statistics import median
 
 from mina_infra.guardian.checks import forks, production, sync
 from mina_infra.guardian.evidence import Evidence
@@ -264,11 +265,14 @@ def _why_open(crashed: Finding | None, produced: Finding | None, persistent: boo
 
 
 def _new_nodes(sight: Sight) -> list[str]:
+    """The nodes that started when the others had long been running."""
     survey, criteria = sight.survey, sight.evidence.criteria
     if survey is None:
         return []
     up = {node: criteria.slots(answer.status.uptime_secs * 1000) for node, answer in survey.answers.items()}
-    return [node for node in survey.expected if node in up and up[node] < criteria.new_node_slots]
+    # Nodes as old as the network is are no newcomers, however young it is.
+    limit = min(criteria.new_node_slots, median(up.values()) / 2) if up else 0.0
+    return [node for node in survey.expected if node in up and up[node] < limit]
 
 
 def _new_branches(survey: Survey, new: Sequence[str], depth: int) -> list[Row]:

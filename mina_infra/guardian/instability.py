@@ -147,7 +147,8 @@ CRITERIA: tuple[Criterion, ...] = (
         "joins-fork",
         "New nodes not syncing to the main chain and causing forks",
         (conditions.JOIN, "forks"),
-        "a node younger than new_node_slots is fork_warn_depth off the main chain, new_fork_nodes nodes with it",
+        "a node younger than new_node_slots, and than half of what most nodes are, is fork_warn_depth off the main "
+        "chain, new_fork_nodes nodes with it; or an outside node follows another chain",
         conditions.joins_fork,
     ),
 )

@@ -7,8 +7,8 @@ the outsider's, and takes the outsider away again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from mina_infra.cluster.cluster import Cluster
@@ -110,6 +110,17 @@ async def join(
         if finding is not None:
             return finding
         await clock.sleep(pause_seconds(criteria))
+
+
+async def confirmed(visit: Callable[[], Awaitable[Finding]]) -> Finding:
+    """The finding of a visit. Only a second outsider that fails as well is a failure of the network."""
+    first = await visit()
+    if first.state is not State.FAIL:
+        return first
+    second = await visit()
+    if second.state is State.FAIL:
+        return second
+    return replace(second, warnings=(*second.warnings, f"the outsider before it was not let in: {first.summary}"))
 
 
 async def _look(network: Cluster, outside: Cluster, outputs: OutputsDocument, clock: Clock) -> tuple[Sight, bool]:

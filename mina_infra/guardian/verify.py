@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass
 
 from mina_infra.cluster.cluster import Cluster
@@ -58,12 +58,14 @@ async def verify(
     known: tuple[KnownIssue, ...] = (),
     profile: Profile | None = None,
     skipped: Set[str] = frozenset(),
+    outsider: Callable[[], Awaitable[Finding]] | None = None,
 ) -> Verdict:
     """Sweep until every check passes, a failure that waiting cannot mend shows twice, or `deadline_s` is over.
 
     A network that starts leaves questions open (settling findings); after the deadline they are answered as they stand.
     `known`: crashes that are known. `profile`: whose limits hold instead of those of the document. `skipped`: checks
-    that are left out; what they alone need is not asked for.
+    that are left out; what they alone need is not asked for. `outsider`: a visit that is made at the end
+    and judged with the rest; the network is looked at again after it.
     Raises ClusterError when the cluster does not answer at all, or the namespace is not this testnet's.
     """
     clock = clock or WallClock()
@@ -74,9 +76,10 @@ async def verify(
     sweeps = 0
     evidence: Evidence | None = None
     memories: Memories = {}
+    visited: tuple[Finding, ...] = ()
     while True:
         evidence = await gather(cluster, outputs, criteria, clock, needs=needs(skipped), before=evidence, known=known)
-        findings = judge_all(evidence, skipped)
+        findings = (*judge_all(evidence, skipped), *visited)
         judgements, memories = judge(evidence, findings, memories)
         sweeps += 1
         elapsed = clock.now() - started
@@ -89,7 +92,11 @@ async def verify(
         # Where something is paused, what is open may be so for good: nobody waits for that.
         done = done or not any(each.settling for each in findings if each.state is not State.PASS)
         # The last look of all may not accuse on its own: one more sweep confirms or clears.
-        if done and not (unconfirmed and not confirmed) and all(each.confirmed for each in judgements):
+        sure = done and not (unconfirmed and not confirmed) and all(each.confirmed for each in judgements)
+        if sure and outsider and not visited:
+            visited = (await outsider(),)
+            continue
+        if sure:
             return verdict_of(
                 evidence,
                 findings,

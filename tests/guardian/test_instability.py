@@ -294,6 +294,16 @@ def test_two_halves_are_unstable_by_criterion_1() -> None:
     assert 1 in [each.number for each in here.verify().unstable]
 
 
+def test_a_young_network_that_falls_apart_is_no_matter_of_newcomers() -> None:
+    """All its nodes are younger than 40 slots: those that leave did not come later than the others."""
+    here = world(slots=10)
+    here.network.partition(["seed-1", "whale-1", "fish-1", "fish-2", "plain-1"])
+    here.network.run(slots=25)
+    by_number = {each.number: each for each in here.verify().criteria}
+    assert by_number[1].state is Stability.UNSTABLE
+    assert (by_number[8].state, by_number[8].asked) == (Stability.UNKNOWN, False)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_healthy_network_is_unstable_by_nothing(seed: int) -> None:
     verdict = world(seed).verify()

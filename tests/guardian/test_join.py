@@ -11,11 +11,27 @@ import pytest
 
 from mina_infra.daemon.replies import Peer, SyncStatus
 from mina_infra.guardian.criteria import criteria_of
-from mina_infra.guardian.findings import State
+from mina_infra.guardian.findings import Finding, State
 from mina_infra.guardian.forks import Chain
-from mina_infra.guardian.joining import OUTSIDER, START_SECONDS, Dialled, Sight, Stage, dial_all, judge, stage_of
+from mina_infra.guardian.instability import Judgement, Stability
+from mina_infra.guardian.joining import (
+    OUTSIDER,
+    START_SECONDS,
+    Dialled,
+    Sight,
+    Stage,
+    confirmed,
+    dial_all,
+    join,
+    judge,
+    stage_of,
+)
 from mina_infra.guardian.survey import Answer
-from tests.guardian.fake_cluster import world
+from mina_infra.guardian.verdict import Verdict
+from mina_infra.guardian.verify import verify
+from mina_infra.simulator import virtual_time
+from mina_infra.simulator.node import NodeSpec
+from tests.guardian.fake_cluster import FakeCluster, World, world
 from tests.guardian.surveys import status, survey_of
 from tests.guardian.test_forks import line
 
@@ -118,3 +134,61 @@ def test_a_plain_connection_is_tried_to_each_address() -> None:
     assert good.failed is None
     assert refused.failed
     assert "nonsense" in (nonsense.failed or "")
+
+
+# --- verify --join ----------------------------------------------------------------------------------------------------
+
+FRESH, SHUT_OUT = NodeSpec(OUTSIDER), NodeSpec(OUTSIDER, hold=True)
+
+
+def visited(here: World, monkeypatch: pytest.MonkeyPatch, *specs: NodeSpec) -> tuple[Verdict, int]:
+    """A verification with one outsider after the other, and how many came."""
+    waiting = list(specs)
+    here.cluster.without_deployment = {OUTSIDER}  # its namespace is another one
+    outside = FakeCluster(here.network, without_deployment=set(here.network.names))
+
+    async def nowhere(_: Sequence[str]) -> tuple[Dialled, ...]:
+        return ()
+
+    async def visit() -> Finding:
+        here.network.add(waiting.pop(0))
+        try:
+            return await join(here.cluster, outside, here.outputs, here.cluster.clock)
+        finally:
+            here.network.crash(OUTSIDER)
+
+    monkeypatch.setattr("mina_infra.guardian.joining.dial_all", nowhere)
+    judging = verify(here.cluster, here.outputs, 0, clock=here.cluster.clock, outsider=lambda: confirmed(visit))
+    return virtual_time.run(judging), len(specs) - len(waiting)
+
+
+def of_number(verdict: Verdict, number: int) -> Judgement:
+    return next(each for each in verdict.criteria if each.number == number)
+
+
+def test_an_outsider_that_gets_in_answers_criteria_7_and_8(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = world()
+    alone = here.verify()
+    assert [(of_number(alone, each).state, of_number(alone, each).asked) for each in (7, 8)] == [
+        (Stability.UNKNOWN, False)
+    ] * 2
+    verdict, came = visited(here, monkeypatch, FRESH, FRESH)
+    assert (verdict.exit_code, came) == (0, 1)
+    assert verdict.finding("join").state is State.PASS
+    assert [of_number(verdict, each).state for each in (7, 8)] == [Stability.STABLE] * 2
+    assert verdict.sweeps == 2  # the network is looked at again after the visit
+
+
+def test_two_outsiders_that_do_not_get_in_make_the_testnet_unstable_by_criterion_7(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    verdict, came = visited(world(), monkeypatch, SHUT_OUT, SHUT_OUT, FRESH)
+    assert (verdict.exit_code, came) == (1, 2)
+    assert verdict.finding("join").problems == ("does-not-sync",)
+    assert [each.number for each in verdict.unstable] == [7]
+
+
+def test_one_outsider_that_does_not_get_in_may_have_been_unlucky(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict, came = visited(world(), monkeypatch, SHUT_OUT, FRESH)
+    assert (verdict.exit_code, came) == (0, 2)
+    assert "was not let in: an outsider is not synced" in verdict.finding("join").warnings[0]

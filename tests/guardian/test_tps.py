@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ import pytest
 from mina_infra.guardian.checks.tps import Pool, judge
 from mina_infra.guardian.findings import Finding, State
 from mina_infra.guardian.load import Sender
-from mina_infra.outputs import ChainOutput
+from mina_infra.outputs import ChainOutput, OutputsDocument
+from mina_infra.plan import load_stack, plan_testnet
 from tests.guardian.blocks import chain_of
 from tests.guardian.test_production import CRITERIA
 
@@ -86,6 +89,32 @@ def test_too_little_load_is_not_judged(sent: float, asked: bool) -> None:
 def test_without_a_goal_nobody_asks() -> None:
     silent = CAPACITY.model_copy(update={"tps_goal": None})
     assert not finding(1, 4.0, capacity=silent).asked
+
+
+def planned(stack: str) -> OutputsDocument:
+    return plan_testnet(load_stack(Path(__file__).parents[2] / f"Pulumi.{stack}.yaml")).outputs
+
+
+@pytest.mark.parametrize(("commands", "state"), [(33, State.PASS), (32, State.FAIL)])
+def test_the_qa_net_declares_its_load_and_a_goal_to_judge_it_by(commands: int, state: State) -> None:
+    """60 agents send 1 payment a second; the goal is Mina's 0.2, and 0.9 of 0.75 of that are 24.3 a slot of 180 s.
+
+    30 blocks in 40 slots must then carry 32.4 each.
+    """
+    document = planned("qa")
+    slot_ms = document.chain.slot_ms
+    slots = [each + (each - 1) // 3 for each in range(1, 41)]
+    chain = chain_of(40, lambda each: {"commands": commands, "date_ms": slots[each - 1] * slot_ms}, slots)
+    load = [Sender(node.load_tps, 0) for node in document.nodes if node.load_tps]
+    assert sum(each.tps for each in load) == pytest.approx(1.0)
+    found = judge(chain, load, document.chain, None, replace(CRITERIA, slot_ms=slot_ms))
+    assert (found.asked, found.state, found.figures["goal_tps"]) == (True, state, 0.2)
+
+
+def test_a_public_net_has_room_in_its_blocks_though_nobody_is_deployed_to_fill_them() -> None:
+    document = planned("release")
+    assert (document.chain.tps_goal, document.chain.transaction_capacity_log2) == (0.2, 7)
+    assert not any(node.load_tps for node in document.nodes)
 
 
 def test_empty_blocks_are_the_matter_of_inclusion() -> None:

@@ -143,7 +143,8 @@ def _not_asked(
         return f"{measure.measured:.3g} transactions/s; nobody is deployed to send them"
     if goal is None:
         return (
-            f"{measure.measured:.3g} transactions/s; the runtime config names no goal, and its blocks hold hardly any"
+            f"{measure.measured:.3g} transactions/s and no goal to compare with: proof.transaction_capacity of the "
+            "runtime config leaves a block no room; txns_per_second_x10 in its place names a goal"
         )
     newest = blocks[-criteria.empty_fail_blocks :]
     if not any(block.commands for block in newest):
