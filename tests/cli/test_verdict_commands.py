@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args
 from xml.etree import ElementTree
 
 import pytest
 
 from mina_infra.cli import verdict as commands
+from mina_infra.cli.place import Place
 from mina_infra.guardian.checks import CHECKS
+from mina_infra.guardian.findings import Finding, State
 from mina_infra.guardian.instability import CRITERIA
 from mina_infra.guardian.report import FORMATS
 from mina_infra.outputs import Profile, Thresholds
@@ -68,6 +71,26 @@ def test_strict_counts_notes(mina_infra: Command, here: World, document: str) ->
     here.cluster.extra_deployments.add("visitor")
     assert mina_infra("verify", "--outputs", document).code == 0
     assert mina_infra("verify", "--outputs", document, "--strict").code == 1
+
+
+def test_what_outsiders_met_is_judged_with_the_rest(
+    mina_infra: Command, here: World, document: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visits = []
+
+    async def shut_out(
+        api: object, plan: object, outputs: object, namespace: object, road: str, report: object
+    ) -> Finding:
+        visits.append(road)
+        return Finding("join", State.FAIL, "an outsider finds no peer", problems=("cannot-connect",))
+
+    monkeypatch.setattr("mina_infra.cli.join.visit", shut_out)
+    monkeypatch.setattr(Place, "environment", lambda place: SimpleNamespace(plan=None))
+    answer = mina_infra("verify", "-s", "local", "--outputs", document, "--join", "--road", "proxy", "--json")
+    value = json.loads(answer.out)
+    assert (answer.code, visits) == (1, ["proxy", "proxy"])  # a second one confirms
+    assert value["checks"][-1]["check"] == "join"
+    assert [each["number"] for each in value["criteria"] if each["state"] == "unstable"] == [7]
 
 
 def test_the_profile_of_a_run(mina_infra: Command, here: World, document: str) -> None:
