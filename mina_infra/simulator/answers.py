@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from mina_infra.daemon.replies import SyncStatus
-from mina_infra.simulator import pools
+from mina_infra.simulator import payments, pools
 from mina_infra.simulator.chain import COINBASE, Header, public_key
 from mina_infra.simulator.graphql import ObjectType, Operation, QueryError, parse, project
 from mina_infra.simulator.network import Network
@@ -138,8 +138,14 @@ _PROTOCOL_STATE = ObjectType(
     },
     {"blockchainState": _BLOCKCHAIN_STATE, "consensusState": _CONSENSUS_STATE},
 )
+_PAYMENT = _plain("UserCommandPayment", *payments.FIELDS, **dict.fromkeys(payments.ACCOUNTS, _ACCOUNT))
 _TRANSACTIONS = ObjectType(
-    "Transactions", {"coinbase": lambda block: str(block.header.coinbase if block.header.slot else 0)}
+    "Transactions",
+    {
+        "coinbase": lambda block: str(block.header.coinbase if block.header.slot else 0),
+        "userCommands": lambda block: payments.of_block(block.header),
+    },
+    {"userCommands": _PAYMENT},
 )
 _COMPLETED_WORK = _plain("CompletedWork", "prover", "fee", "workIds")
 _PENDING_WORK = _plain("PendingSnarkWork", workBundle=_plain("WorkDescription", "workId"))
@@ -201,6 +207,7 @@ QUERY = ObjectType(
         "initialPeers": lambda view: [],
         "timeOffset": lambda view: view.node.condition.time_offset_s,
         "networkID": lambda view: "mina:testnet",
+        "pooledUserCommands": payments.pooled,
         "snarkPool": lambda view: _snark_pool(view),
         "pendingSnarkWork": lambda view: _pending_work(view),
     },
@@ -211,6 +218,7 @@ QUERY = ObjectType(
         "genesisBlock": _BLOCK,
         "genesisConstants": _GENESIS_CONSTANTS,
         "getPeers": _PEER,
+        "pooledUserCommands": _PAYMENT,
         "snarkPool": _COMPLETED_WORK,
         "pendingSnarkWork": _PENDING_WORK,
     },

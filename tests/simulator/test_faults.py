@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -14,6 +15,7 @@ from mina_infra.daemon.replies import SyncStatus
 from mina_infra.simulator import virtual_time
 from mina_infra.simulator.faults import FAULTS, Scene, Weight, inject, population, stage, staged
 from mina_infra.simulator.forge import forge_branch
+from tests.guardian.cases import CASES
 
 LASTING = {"split", "split-healed"}
 """Two chains that parted for good stay two, whatever ends."""
@@ -24,6 +26,25 @@ def test_there_are_enough_faults_and_each_says_what_it_is() -> None:
     for fault in FAULTS.values():
         assert fault.sentence.endswith(".")
         assert bool(fault.problems) == (fault.weight is not Weight.NONE)
+
+
+WATCHDOG = (
+    "crash-after-long-run", "crash-of-a-coordinator", "prover-failures-sometimes", "total-outage", "young-stuck",
+    "silent-tenth", "metrics-renamed", "bootstrap-hang-after-days", "truncated-answer",
+)  # fmt: skip
+"""For each of the nine things that Mina's own watchdog gets wrong, a fault that it would not see."""
+
+
+def test_each_blind_spot_of_the_watchdog_is_a_fault_that_says_so() -> None:
+    assert all("(watchdog: " in FAULTS[name].sentence for name in WATCHDOG)
+
+
+def test_the_documents_count_the_faults() -> None:
+    root = Path(__file__).parents[2]
+    changes = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"{len(FAULTS)} faults by name with ground truth" in changes
+    assert f"`make faults`: {len(CASES)} named faults" in changes
+    assert f"names {len(CASES)} faults" in (root / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from mina_infra.daemon.replies import Block
@@ -145,3 +146,25 @@ def test_a_node_that_comes_back_brings_no_transactions_along() -> None:
     before = network.network.gossiped()[0]
     network.restart("plain-1")
     assert network.network.gossiped()[0] == before
+
+
+def commands(network: SimulatedNetwork, field: str) -> list[dict[str, str]]:
+    """What `seed-1` answers to a query with userCommands or pooledUserCommands."""
+    text = f"{{ {field} }}".replace("PAYMENT", "{ hash nonce source { publicKey } amount kind __typename }")
+    reply = network.answers.reply(network.network.nodes["seed-1"], msgspec.json.encode({"query": text}))
+    data = msgspec.json.decode(reply)["data"]
+    pooled: list[dict[str, str]] = data.get("pooledUserCommands", [])
+    return pooled or [each for block in data["bestChain"] for each in block["transactions"]["userCommands"]]
+
+
+def test_a_payment_is_in_the_pool_or_in_one_block_and_keeps_its_hash(network: SimulatedNetwork) -> None:
+    carried = commands(network, "bestChain { transactions { userCommands PAYMENT } }")
+    pooled = commands(network, "pooledUserCommands PAYMENT")
+    status = network.status("seed-1")
+    assert len(carried) == sum(block.commands for block in blocks(network, 290))
+    assert len(pooled) == status.metrics.transaction_pool_size > 0
+    assert [int(each["nonce"]) for each in carried + pooled] == list(range(len(carried) + len(pooled)))
+    assert len({each["hash"] for each in carried + pooled}) == len(carried) + len(pooled)
+    network.run(slots=8)
+    later = commands(network, "bestChain { transactions { userCommands PAYMENT } }")
+    assert [each for each in later if each in pooled] == pooled
