@@ -93,8 +93,16 @@ class ConsensusConfiguration(_Reply, frozen=True):
         return parse_timestamp(self.genesis_state_timestamp)
 
 
+PRODUCTION_DELAYS_MS = (60_000, 90_000, 120_000, 150_000, 180_000, 210_000)
+"""Upper bounds of all but the last of the counts in `DaemonMetrics.block_production_delay`, however long a slot is
+(docs/facts.md: mina/production-delay)."""
+
+
 class DaemonMetrics(_Reply, frozen=True):
-    """Counters of the transaction and snark pools."""
+    """Counters of the transaction and snark pools, and of the blocks that the daemon made since it started.
+
+    `block_production_delay` counts those blocks by the time from the start of their slot until they were finished.
+    """
 
     transaction_pool_size: int = 0
     transactions_added_to_pool: int = 0

@@ -211,7 +211,7 @@ class Network(Joining):
             work_total=body.work_total,
             proof=body.proof,
         )
-        node.counters.blocks_produced += 1
+        node.counters.produced(self.now + node.condition.clock_ms - begun)
         self.truth.blocks += 1
         if better(block, self._highest):
             self._highest = block

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from mina_infra.daemon.replies import SyncStatus
+from mina_infra.daemon.replies import PRODUCTION_DELAYS_MS, SyncStatus
 from mina_infra.simulator.chain import ChainConstants, Header, better, peer_id, public_key
 from mina_infra.simulator.condition import WELL, Condition
 from mina_infra.simulator.store import FrontierStore, StoredFrontier
@@ -61,6 +62,13 @@ class Counters:
     prover_failures: int = 0
     reorganisations: int = 0
     bootstraps: int = 0
+    production_delays: list[int] = field(default_factory=lambda: [0] * (len(PRODUCTION_DELAYS_MS) + 1))
+    """Blocks by the time from the start of their slot, as the daemon's histogram has them."""
+
+    def produced(self, delay_ms: float) -> None:
+        """One more block, finished so long after its slot began."""
+        self.blocks_produced += 1
+        self.production_delays[bisect_left(PRODUCTION_DELAYS_MS, delay_ms)] += 1
 
 
 @dataclass

@@ -130,7 +130,7 @@ def pool_metrics(view: View) -> dict[str, Any]:
     network, node = view.network, view.node
     transactions = pools.transactions_received(network, node)
     return {
-        "blockProductionDelay": [],
+        "blockProductionDelay": node.counters.production_delays,
         "transactionPoolDiffReceived": transactions,
         "transactionPoolDiffBroadcasted": transactions,
         "transactionsAddedToPool": transactions,

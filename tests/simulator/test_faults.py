@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -11,10 +12,12 @@ import pytest
 
 from mina_infra.cluster.logs import LogRange
 from mina_infra.daemon.logs import Level, parse_lines
-from mina_infra.daemon.replies import SyncStatus
+from mina_infra.daemon.replies import PRODUCTION_DELAYS_MS, SyncStatus
 from mina_infra.simulator import virtual_time
 from mina_infra.simulator.faults import FAULTS, Scene, Weight, inject, population, stage, staged
 from mina_infra.simulator.forge import forge_branch
+from mina_infra.simulator.simulated import SimulatedNetwork
+from mina_infra.simulator.timing import Timing
 from tests.guardian.cases import CASES
 
 LASTING = {"split", "split-healed"}
@@ -162,3 +165,15 @@ def test_populations_have_every_kind_of_node() -> None:
         assert sum(not (spec.stake or spec.seed or spec.snark_coordinator) for spec in specs) >= 3
     with pytest.raises(ValueError, match="fewer than 14"):
         population(13)
+
+
+@pytest.mark.parametrize(("proving_s", "slow"), [((30, 60), 0.0), ((150, 260), 1.0)])
+def test_a_look_at_the_producers_tells_how_long_they_prove(proving_s: tuple[int, int], slow: float) -> None:
+    """The share of blocks that took more than 120 s of a slot of 180 (docs/facts.md: mina/production-delay)."""
+    timing = replace(Timing.for_slot(180_000), proving=(1000 * proving_s[0], 1000 * proving_s[1]))
+    network = SimulatedNetwork(5, population(20), timing=timing)
+    network.run(slots=24)
+    counts = [network.status(name).metrics.block_production_delay for name in network.names]
+    made = sum(sum(each) for each in counts)
+    assert made == network.truth.blocks > 15
+    assert sum(sum(each[PRODUCTION_DELAYS_MS.index(120_000) + 1 :]) for each in counts) == slow * made
