@@ -12,18 +12,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from statistics import median
 
-from mina_infra.guardian.checks import forks, production, sync
+from mina_infra.guardian.checks import crashes, forks, gossip, inclusion, production, provers, sync
 from mina_infra.guardian.evidence import Evidence
 from mina_infra.guardian.findings import Finding, Row, State, some
 from mina_infra.guardian.forks import Standing
 from mina_infra.guardian.survey import Survey, newest_pods
 from mina_infra.outputs import NodeOutput
 
-# Checks and words that conditions rely on and that are not imported: a network may be judged without these checks.
-GOSSIP, INCLUSION, PROVERS, CRASHES, JOIN = "gossip", "inclusion", "provers", "crashes", "join"
-_NO_TRANSACTIONS = "no-transactions"
-_CRASH_BURST = "crash-burst"
-_JOINS_FORK = "joins-fork"
+# Of guardian/joining.py, which cannot be imported here: it waits as `verify` does, and that judges the criteria.
+JOIN, _JOINS_FORK = "join", "joins-fork"
 _HANGS = (sync.BOOTSTRAP_HANGS, sync.CATCHUP_HANGS)
 
 
@@ -131,33 +128,33 @@ def not_produced(sight: Sight) -> Seen:
 
 def not_gossiped(sight: Sight) -> Seen:
     """Blocks, transactions or snark work do not travel."""
-    return _failed(sight, GOSSIP, "a healthy network spreads a block within one slot")
+    return _failed(sight, gossip.CHECK.name, "a healthy network spreads a block within one slot")
 
 
 def not_included(sight: Sight) -> Seen:
     """Transactions are sent and no block takes them. Other failures of the check say nothing about transactions."""
-    finding = sight.findings.get(INCLUSION)
+    finding = sight.findings.get(inclusion.CHECK.name)
     if finding is not None and finding.figures.get("declared_tps") == 0:
         return Seen(Condition.OPEN, "nobody is deployed to send transactions", asked=False)
-    if finding is not None and finding.state is State.FAIL and _NO_TRANSACTIONS not in finding.problems:
+    if finding is not None and finding.state is State.FAIL and inclusion.NO_TRANSACTIONS not in finding.problems:
         return Seen(Condition.OPEN, f"not judged, for another reason: {finding.summary}", finding.evidence)
-    return _failed(sight, INCLUSION, "with load, five empty blocks in a row are no chance")
+    return _failed(sight, inclusion.CHECK.name, "with load, five empty blocks in a row are no chance")
 
 
 def prover_failures(sight: Sight) -> Seen:
     """Provers err, or blocks that were won are not made."""
-    return _failed(sight, PROVERS, "a prover in order reports no error")
+    return _failed(sight, provers.CHECK.name, "a prover in order reports no error")
 
 
 def crashes_halt_production(sight: Sight) -> Seen:
     """Crashes that persist, and production that suffers: neither alone."""
-    produced, crashed = sight.findings.get(production.CHECK.name), sight.findings.get(CRASHES)
+    produced, crashed = sight.findings.get(production.CHECK.name), sight.findings.get(crashes.CHECK.name)
     if produced is not None and produced.state is State.PASS:
         return Seen(Condition.ABSENT, "production holds", confidence=_power(produced))
     looping = _looping_producers(sight)
     stake = sight.stake_of(looping)
     heavy = stake >= sight.evidence.criteria.crash_stake
-    burst = crashed is not None and _CRASH_BURST in crashed.problems
+    burst = crashed is not None and crashes.BURST in crashed.problems
     rows: tuple[Row, ...] = tuple({"node": node, "found": "CrashLoopBackOff"} for node in looping)
     rows += crashed.evidence if crashed is not None else ()
     halts = produced is not None and produced.state is State.FAIL
@@ -261,7 +258,7 @@ def _why_open(crashed: Finding | None, produced: Finding | None, persistent: boo
     if persistent:
         why = produced.summary if produced else f"the check {production.CHECK.name} did not look"
         return f"crashes persist; whether production suffers cannot be told: {why}"
-    return crashed.summary if crashed else f"the check {CRASHES} did not look"
+    return crashed.summary if crashed else f"the check {crashes.CHECK.name} did not look"
 
 
 def _new_nodes(sight: Sight) -> list[str]:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mina_infra.cluster.objects import Container, Pod
-from mina_infra.guardian import report
+from mina_infra.guardian import conditions, joining, report
+from mina_infra.guardian.checks import CHECKS
 from mina_infra.guardian.conditions import Condition, Seen
 from mina_infra.guardian.evidence import Evidence, Unseen
 from mina_infra.guardian.findings import Finding, Row, State
@@ -74,6 +75,12 @@ def states(findings: list[Finding], **more: Any) -> dict[str, Stability]:
 def test_the_eight_of_the_runbook_in_its_order() -> None:
     assert [criterion.number for criterion in CRITERIA] == list(range(1, 9))
     assert {Stability.STABLE} == set(states(found()).values())
+
+
+def test_each_is_concluded_from_checks_that_exist() -> None:
+    known = {check.name for check, _ in CHECKS} | {joining.CHECK.name}
+    assert {check for criterion in CRITERIA for check in criterion.checks} <= known
+    assert (joining.CHECK.name, joining.JOINS_FORK) == (conditions.JOIN, conditions._JOINS_FORK)
 
 
 def test_without_any_check_nothing_is_known_and_nothing_is_asked() -> None:
