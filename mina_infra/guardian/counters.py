@@ -18,6 +18,7 @@ from mina_infra.daemon.logs import Level, Record, parse_records
 from mina_infra.errors import ClusterError
 from mina_infra.guardian.clock import Clock
 from mina_infra.guardian.criteria import Criteria
+from mina_infra.guardian.refusals import REFUSED_S, refused
 from mina_infra.guardian.survey import newest_pods
 from mina_infra.outputs import NodeOutput, OutputsDocument
 
@@ -57,6 +58,8 @@ class Producers:
     errors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What prover or verifier said at Error or worse, by node: of producers that lost blocks."""
     earlier: tuple[tuple[float, Mapping[str, Tally]], ...] = ()
+    forbidden: bool = False
+    """These credentials may not reach the ports of pods."""
 
 
 async def look(
@@ -71,6 +74,8 @@ async def look(
     """Read the counters of every running producer that has a metrics port. `uptimes` in seconds. Never raises."""
     now = clock.now()
     slot_s = criteria.slot_ms / 1000
+    if before is not None and before.forbidden and now - before.at < REFUSED_S:
+        return before
     current = newest_pods(pods)
     asked = [node for node in producers_of(outputs) if node.name in current and node.name in uptimes]
     quiet = before is not None and all(tally.gap < criteria.lost_blocks for tally in before.tallies.values())
@@ -98,7 +103,8 @@ async def look(
     losing = [node for node in asked if node.name in tallies and tallies[node.name].gap >= criteria.lost_blocks]
     since = datetime.fromtimestamp(now - _LOG_WINDOWS * criteria.lost_blocks_slots * slot_s, UTC)
     errors = await _errors(cluster, losing, current, since)
-    return Producers(now, tallies, unread, errors, _earlier(before, now - criteria.lost_blocks_slots * slot_s))
+    earlier = _earlier(before, now - criteria.lost_blocks_slots * slot_s)
+    return Producers(now, tallies, unread, errors, earlier, forbidden=not tallies and refused(replies))
 
 
 def producers_of(outputs: OutputsDocument) -> list[NodeOutput]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mina_infra.cluster.api import ApiStatusError
 from mina_infra.cluster.cluster import Cluster
 from mina_infra.cluster.exec import ExecResult
 from mina_infra.cluster.fanout import gather_bounded
 from mina_infra.cluster.objects import Pod
 from mina_infra.errors import ClusterError
 from mina_infra.guardian.clock import Clock
+from mina_infra.guardian.refusals import REFUSED_S, refused
 from mina_infra.guardian.survey import newest_pods
 from mina_infra.outputs import NodeOutput, OutputsDocument
 
@@ -25,7 +25,6 @@ FRESH_S = 60.0
 CONCURRENCY = 16
 ANSWER_SECONDS = 10.0
 DIRECTORY = "/root/.mina-config"
-_FORBIDDEN = 403
 _BLOCK = 1024
 
 
@@ -61,9 +60,9 @@ async def look(
     nodes = [node for node in with_volumes(outputs) if node.name in current]
     if before is not None and now - before.at < FRESH_S and not before.unread and before.of == len(nodes):
         return before
+    if before is not None and before.forbidden and now - before.at < REFUSED_S:
+        return before
     asked = sample(nodes, now)
-    if before is not None and before.forbidden:
-        return Disks(now, {}, len(nodes), forbidden=True)
     replies = await gather_bounded(
         asked,
         lambda node: cluster.exec(
@@ -80,8 +79,7 @@ async def look(
             unread[node.name] = _why(reply)
         else:
             used[node.name] = found
-    forbidden = any(isinstance(reply, ApiStatusError) and reply.code == _FORBIDDEN for reply in replies)
-    return Disks(now, used, len(nodes), unread, forbidden)
+    return Disks(now, used, len(nodes), unread, forbidden=refused(replies))
 
 
 def with_volumes(outputs: OutputsDocument) -> list[NodeOutput]:

@@ -69,7 +69,7 @@ def rights(duty: Duty, namespace: str) -> tuple[Right, ...]:
         # Before 1.35 the WebSocket's `get` was asked for, since then `create` as well (KEP-4006).
         return (
             Right(("get", "create"), "pods/exec", why="road `exec`, check disk"),
-            Right(("get", "create"), "pods/portforward", why="road `port-forward`"),
+            Right(("get", "create"), "pods/portforward", why="road `port-forward`, check provers"),
         )
     return (
         Right(("get", "list", "watch", "delete"), "pods", why="chaos: delete a pod"),

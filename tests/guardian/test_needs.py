@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from mina_infra.cluster.api import ApiStatusError
+from mina_infra.cluster.exec import ExecResult
+from mina_infra.cluster.roads import Road
 from mina_infra.guardian.checks import CHECKS, needs
 from mina_infra.guardian.evidence import SOURCES, with_what_they_need
 from mina_infra.guardian.findings import State
 from mina_infra.guardian.verdict import Health, Verdict
 from mina_infra.guardian.verify import verify
 from mina_infra.simulator import virtual_time
+from mina_infra.simulator.cluster import SimulatedCluster
 from tests.guardian.fake_cluster import World, world
 
 NAMES = [check.name for check, _ in CHECKS]
@@ -91,16 +94,29 @@ def test_a_source_brings_what_it_is_gathered_by() -> None:
     assert with_what_they_need(needs()) == SOURCES.keys()
 
 
-def test_who_may_not_run_commands_still_gets_a_verdict() -> None:
-    """An observer has no right to exec: whether the volumes have room is not asked of him, and says so."""
+class SeenByAnObserver(SimulatedCluster):
+    """Neither commands nor port-forwards are allowed; daemons are asked through the API server's proxy."""
+
+    refused = 0
+
+    async def exec(self, *_: Any, **__: Any) -> ExecResult:
+        self.refused += 1
+        raise ApiStatusError(403, "Forbidden", 'cannot create resource "pods/exec"')
+
+    async def metrics(self, pod: str, port: int) -> bytes:
+        self.refused += 1
+        raise ApiStatusError(403, "Forbidden", 'cannot create resource "pods/portforward"')
+
+
+def test_an_observer_gets_a_verdict_and_is_told_what_he_may_not_see() -> None:
     here = world()
-
-    async def refused(*_: Any, **__: Any) -> Any:
-        raise ApiStatusError(403, "Forbidden", 'pods "whale-1-0" is forbidden: cannot create resource "pods/exec"')
-
-    here.cluster.exec = refused  # type: ignore[method-assign]
+    here.cluster = observer = SeenByAnObserver(here.network, road=Road.PROXY)
     verdict = here.verify()
-    disk = verdict.finding("disk")
     assert (verdict.health, verdict.exit_code) == (Health.HEALTHY, 0)
-    assert (disk.state, disk.asked) == (State.UNKNOWN, False)
-    assert "may not run commands in pods" in disk.summary
+    unseen = {each.check: each.summary for each in verdict.findings if "these credentials may not" in each.summary}
+    assert unseen.keys() == {"disk", "provers"}
+    assert not any(verdict.finding(check).asked for check in unseen)
+    observer.without_deployment = {"fish-1"}  # a hard failure, which needs a second look
+    observer.refused = 0
+    assert here.verify().sweeps == 2
+    assert observer.refused == NODES - 1 + PRODUCERS - 1  # nobody is refused twice

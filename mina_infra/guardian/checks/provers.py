@@ -46,6 +46,9 @@ def judge(names: list[str], producers: Producers, criteria: Criteria) -> Finding
             warnings.append(f"{node} made {tally.made} blocks of {tally.won} slots since it started")
     won = sum(tally.won for tally in producers.tallies.values())
     made = sum(tally.made for tally in producers.tallies.values())
+    if producers.forbidden:
+        words = "these credentials may not reach the metrics ports of pods; the alerts on slots won look at them"
+        return Finding(CHECK.name, State.UNKNOWN, words, asked=False)
     if not producers.tallies:
         return Finding(
             CHECK.name, State.UNKNOWN, f"the metrics of none of {len(names)} producers can be read",
