@@ -9,12 +9,15 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from mina_infra.errors import MinaInfraError
-from mina_infra.guardian import runbook
+from mina_infra.guardian import joining, runbook
 from mina_infra.guardian.checks import CHECKS
 from mina_infra.guardian.criteria import Criteria, Limit, limits_of
 from mina_infra.guardian.findings import CheckInfo
 from mina_infra.guardian.instability import CRITERIA, Criterion
 from mina_infra.guardian.mina_alerts import ALERTS
+
+_MODULES = (*((check, look.__module__) for check, look in CHECKS), (joining.CHECK, joining.__name__))
+"""Each check with the module that holds its rule."""
 
 _WORD = re.compile(r"[a-z]+(-[a-z]+)*")
 
@@ -34,13 +37,13 @@ def explain(name: str, criteria: Criteria) -> str:
 
     Raises NoSuchCheckError.
     """
-    for check, look in CHECKS:
+    for check, module in _MODULES:
         if check.name == name:
-            return "\n".join(_check(check, look.__module__, criteria)) + "\n"
+            return "\n".join(_check(check, module, criteria)) + "\n"
     for criterion in CRITERIA:
         if name in (criterion.name, str(criterion.number)):
             return "\n".join(_criterion(criterion, criteria)) + "\n"
-    raise NoSuchCheckError(name, [*(check.name for check, _ in CHECKS), *(each.name for each in CRITERIA)])
+    raise NoSuchCheckError(name, [*(check.name for check, _ in _MODULES), *(each.name for each in CRITERIA)])
 
 
 def _check(check: CheckInfo, module_name: str, criteria: Criteria) -> list[str]:

@@ -30,6 +30,7 @@ CHECK = CheckInfo(
 )
 
 CANNOT_CONNECT, DOES_NOT_SYNC, JOINS_FORK = "cannot-connect", "does-not-sync", "joins-fork"
+PROBLEMS = (CANNOT_CONNECT, DOES_NOT_SYNC, JOINS_FORK)
 OUTSIDER = "outsider"
 # Pulling an image and finding a place are not the network's; beyond this nobody can tell.
 START_SECONDS = 600.0
@@ -162,7 +163,10 @@ def judge(
     seen: Sight,
     dialled: Sequence[Dialled],
 ) -> Finding | None:
-    """The finding, or None while there is time left."""
+    """A peer within `join_connect_s`, then the tip within `join_sync_slots`, on the network's chain and no fork of it.
+
+    Both from the moment when its pod runs. None while there is time left.
+    """
     if not seen.network.answers:
         return _finding(State.UNKNOWN, "nobody in the network answers, so nobody can be joined", words, seen, dialled)
     took = f"after {running_s or 0:.0f} s"

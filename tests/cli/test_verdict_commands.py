@@ -116,7 +116,7 @@ def test_on_github_the_summary_gains_the_report_and_failures_are_named(
     json.loads(answer.out)
 
 
-@pytest.mark.parametrize("name", [*NAMES, *(each.name for each in CRITERIA), "1", "8"])
+@pytest.mark.parametrize("name", [*NAMES, "join", *(each.name for each in CRITERIA), "1", "8"])
 def test_explain_has_a_rule_and_what_to_do_for_everything(
     mina_infra: Command,
     here: World,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -24,17 +23,9 @@ class Ports(SimulatedCluster):
         super().__post_init__()
         self.requests: Counter[str] = Counter()
 
-    async def graphql(
-        self,
-        pod: str,
-        query: str,
-        variables: Mapping[str, Any] | None = None,
-        *,
-        port: int = 3085,
-        limited: int | None = None,
-    ) -> bytes:
-        self.requests["full" if limited is None else "limited"] += 1
-        return await super().graphql(pod, query, variables, port=port, limited=limited)
+    async def graphql(self, pod: str, query: str, variables: Any = None, **doors: Any) -> bytes:
+        self.requests["full" if doors.get("limited") is None else "limited"] += 1
+        return await super().graphql(pod, query, variables, **doors)
 
 
 def looked(here: World, cluster: Ports, known: Chain | None) -> Chain:
