@@ -14,6 +14,7 @@ from mina_infra.cli.console import Reporter
 from mina_infra.cli.deploy import deploy
 from mina_infra.cli.options import DEFAULT_CLUSTER, DEFAULT_STACK, AllowVolume, ClusterName, Stack
 from mina_infra.cli.place import place_of
+from mina_infra.errors import EngineError
 
 if TYPE_CHECKING:
     from mina_infra.local.tools import Tools
@@ -91,7 +92,7 @@ def status(*, cluster: ClusterName = DEFAULT_CLUSTER) -> int:
 
 @app.command
 def fault(
-    *names: Annotated[str, Parameter(help="Names of faults; without any, those that there are.")],
+    *names: Annotated[str, Parameter(help="Names of faults; without any and without --node, those that there are.")],
     node: Annotated[list[str] | None, Parameter(help="Node that is to have them. Repeatable.")] = None,
     heal: Annotated[bool, Parameter(negative="", help="Take them away; without names, all.")] = False,
     stack: Stack = DEFAULT_STACK,
@@ -105,6 +106,8 @@ def fault(
     from mina_infra.simulator import live_faults
     from mina_infra.simulator.faults import FAULTS
 
+    if not node and (names or heal):
+        raise EngineError("say which nodes: --node whale-1; repeatable. `mina-infra outputs` names them")
     if not node:
         for name in live_faults.NAMES:
             print(f"{name:<26}{FAULTS[name].sentence}")

@@ -14,6 +14,7 @@ from cyclopts import Parameter
 
 from mina_infra.cli.operate import Deployed
 from mina_infra.cli.place import Place
+from mina_infra.cli.verdict import Profile
 from mina_infra.errors import EngineError
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def watch(
     poll: Annotated[
         float | None, Parameter(help="Seconds between looks. Default: a sixth of a slot, at least 1, at most 30.")
     ] = None,
+    profile: Profile = None,
     state: State = None,
     output: Format = "text",
 ) -> int:
@@ -85,6 +87,7 @@ def watch(
         seconds=None if length is None else seconds_of("--for", length),
         once=once,
         poll=_at_least_a_tenth(poll),
+        profile=profile,
         json=output == "json",
     )
     file = history_file(place, document.testnet, state)
@@ -99,6 +102,7 @@ class _Options:
     seconds: int | None
     once: bool
     poll: float | None
+    profile: Profile
     json: bool
 
 
@@ -117,7 +121,7 @@ async def _watch(
     cluster = KubeCluster(api, document.namespace)
     clock = WallClock()
     await refuse_foreign(cluster, document)
-    exported = Exported(document.testnet)
+    exported = Exported(document.testnet, clock)
     async with AsyncExitStack() as stack:
         history = stack.enter_context(History.open(file, _identity(place, document, cluster.server)))
         if options.metrics_port is not None:
@@ -136,6 +140,7 @@ async def _watch(
             exported.take,
             _say,
             known_issues_of(place),
+            options.profile,
         )
         _end_on_signals()
         _say(f"watching {document.testnet}: {len(document.daemons())} daemons; history in {file}")

@@ -50,6 +50,8 @@ def test_how_a_command_ends(
         (["verify", "now"], "now"),
         (["verify", "--deadline", "soon"], "soon"),
         (["local", "up", "--local"], "--local"),
+        (["local", "fault", "stuck-synced"], "say which nodes: --node"),
+        (["local", "fault", "--heal"], "say which nodes: --node"),
     ],
 )
 def test_misuse_is_1_and_says_what_is_known(mina_infra: Command, words: list[str], told: str) -> None:

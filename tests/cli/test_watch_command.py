@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from mina_infra.cli.place import Place
 from mina_infra.cluster import cluster as seam
 from mina_infra.guardian import clock
+from mina_infra.simulator.faults import inject
 from tests.cli.conftest import Command
 from tests.guardian.fake_cluster import SimulatedClock, World, world
 
@@ -95,6 +97,16 @@ def test_a_document_that_changes_is_taken(
     monkeypatch.setattr(here.cluster, "pods", counting)
     answer = mina_infra("watch", *words, "--for", "30m")
     assert (answer.code, answer.out) == (0, "")
+
+
+@pytest.mark.parametrize(("limits", "severity"), [([], "FAIL"), (["--profile", "mina-alerts"], "WARN")])
+def test_the_profile_of_a_watch(
+    mina_infra: Command, here: World, words: list[str], limits: list[str], severity: str
+) -> None:
+    """A fork of 8 blocks: too deep for a QA testnet, and half of what Mina's own alert wants to see."""
+    inject(here.cluster, "fork-8", Random(1))
+    told = mina_infra("watch", *words, "--for", "90s", *limits).out
+    assert f"{severity} forks:" in told
 
 
 def test_the_address_of_a_webhook_is_never_shown(mina_infra: Command, here: World, words: list[str]) -> None:

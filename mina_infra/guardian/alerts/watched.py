@@ -22,7 +22,7 @@ BLIND_SLOTS = 20
 
 def watch_rules(network: Network) -> Iterator[Rule]:
     """What the watch says, and that it says something."""
-    yield _silent(network)
+    yield from _alive(network)
     yield from _verdicts(network)
     yield from _numbers(network)
     lost = _of(network, metrics.MESSAGES, 'result="given-up"')
@@ -42,14 +42,22 @@ def _top(network: Network, metric: metrics.Metric) -> str:
     return f"max by (testnet) ({_of(network, metric)})"
 
 
-def _silent(network: Network) -> Rule:
+def _alive(network: Network) -> Iterator[Rule]:
+    """That it looks, and that it sees: figures that nobody renews may look as well as ever."""
     limit = max(network.pace.seconds(network.criteria.behind_fail_slots), 300)
     looked = _of(network, metrics.LAST_LOOK)
-    return Rule(
+    yield Rule(
         "WatchSilent", Severity.CRITICAL, "watch", "no-metrics",
         f"time() - {_top(network, metrics.LAST_LOOK)} > {limit}\nor absent_over_time({looked}[{limit}s])",
         "{{ $labels.testnet }}: nobody watches; `mina-infra watch` does not look any more",
         "Start it again: it goes on where it was. Until then only the daemons' own metrics tell something.",
+    )  # fmt: skip
+    yield Rule(
+        "WatchBlind", Severity.CRITICAL, "watch", "cannot-look",
+        f"{_top(network, metrics.LAST_LOOK)} - {_top(network, metrics.LAST_COMPLETE_LOOK)} > {limit}",
+        "{{ $labels.testnet }}: `mina-infra watch` looks and does not see the testnet",
+        "Does the API server answer, and may the watch read pods, Deployments and claims? `mina-infra doctor` tells.",
+        lasting_s=network.pace.seconds(1),
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def judge(names: list[str], producers: Producers, criteria: Criteria) -> Finding
     return Finding(
         check=CHECK.name,
         state=State.FAIL if rows else State.UNKNOWN if young else State.PASS,
-        summary=f"{len(rows)} producers lose blocks" if rows else f"{made} blocks of {won} slots won",
+        summary=f"{len(rows)} of {len(names)} producers lose blocks" if rows else f"{made} blocks of {won} slots won",
         settling=bool(young),
         expected=f"less than {criteria.lost_blocks} slots without a block in {criteria.lost_blocks_slots}",
         seen=some([f"{row['node']} ({row['found']})" for row in rows], 3),

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from mina_infra.errors import MinaInfraError
+from mina_infra.guardian.clock import Clock, WallClock
 from mina_infra.guardian.findings import State
 from mina_infra.guardian.instability import Stability
 from mina_infra.guardian.verdict import Health
@@ -47,6 +48,7 @@ class Exported:
     """What is exported now; `take` is the watcher's `on_look`, `count` the post's `counted`."""
 
     testnet: str
+    clock: Clock = field(default_factory=WallClock)
     looks: int = 0
     last: Looked | None = None
     messages: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -59,12 +61,19 @@ class Exported:
         self.messages[(sink, result)] += 1
 
     def text(self) -> str:
-        """The page. Before the first look it has only counters."""
+        """The page. Before the first look it has only counters; a look that is too old says only when it was."""
         samples = [Sample(metrics.LOOKS, self.looks)]
         samples += [Sample(metrics.MESSAGES, count, labels) for labels, count in sorted(self.messages.items())]
         if self.last is not None:
-            samples += samples_of(self.last)
+            samples += moments_of(self.last)
+            samples += samples_of(self.last) if self.clock.now() <= self.last.holds_until else ()
         return render(samples, {"testnet": self.testnet})
+
+
+def moments_of(looked: Looked) -> Iterator[Sample]:
+    """When there was a look, and when one that saw everything."""
+    yield Sample(metrics.LAST_LOOK, looked.moment.at)
+    yield Sample(metrics.LAST_COMPLETE_LOOK, looked.memory.complete or 0)
 
 
 def samples_of(looked: Looked) -> Iterator[Sample]:
@@ -93,7 +102,6 @@ def samples_of(looked: Looked) -> Iterator[Sample]:
     open_now = Counter(track.severity for track in looked.memory.book.open)
     for severity in Severity:
         yield Sample(metrics.INCIDENTS_OPEN, open_now[severity], (str(severity),))
-    yield Sample(metrics.LAST_LOOK, looked.moment.at)
     yield Sample(metrics.LOOK_DURATION, looked.took)
 
 

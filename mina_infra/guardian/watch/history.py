@@ -57,7 +57,7 @@ class HistoryError(MinaInfraError):
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of time in which something was in one state; `kind`: health, check, node or problem."""
+    """A stretch of time in which something was in one state; `kind`: health, check or node."""
 
     kind: str
     name: str
@@ -69,7 +69,7 @@ class Span:
 
 @dataclass(frozen=True)
 class LookRecord:
-    """All that one look leaves behind. `memory` is what the watch needs to go on; `gap`: no look just before."""
+    """All that one look leaves behind. `kept`, by name: what the watch needs to go on; `gap`: no look just before."""
 
     at: float
     took: float
@@ -78,7 +78,7 @@ class LookRecord:
     spans: tuple[Span, ...]
     changes: tuple[Change, ...]
     message: Message | None
-    memory: bytes
+    kept: Mapping[str, bytes]
     gap: bool = False
     open: tuple[tuple[int, float, tuple[str, ...]], ...] = ()
     """Of each open incident: its number, when it was last seen, its nodes."""
@@ -92,6 +92,8 @@ class History:
     _base: sqlite3.Connection
     _lock: IO[str] | None = None
     _cleaned: float = field(default=float("-inf"))
+    _kept: dict[str, bytes] = field(default_factory=dict)
+    """What was written of `kept`: what stays as it was need not be written again."""
 
     @classmethod
     def open(cls, path: Path, identity: Mapping[str, str], *, watching: bool = True) -> History:
@@ -139,7 +141,11 @@ class History:
             if look.message is not None:
                 put("INSERT INTO messages VALUES (?, ?, ?)",
                     (look.message.id, look.at, msgspec.json.encode(look.message)))  # fmt: skip
-            put("INSERT OR REPLACE INTO meta VALUES ('memory', ?)", (look.memory.decode(),))
+            new = {name: part for name, part in look.kept.items() if self._kept.get(name) != part}
+            self._base.executemany(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)", [(name, part.decode()) for name, part in new.items()]
+            )
+        self._kept = dict(look.kept)
 
     def _extend(self, look: LookRecord) -> None:
         """What stays as it was grows longer; the rest ends, and what is new begins. After a gap all begins anew."""
@@ -222,11 +228,10 @@ class History:
 
     # --- reading --------------------------------------------------------------------------------------------------
 
-    def memory(self) -> bytes | None:
-        """What the last look left for the next; None before the first."""
-        with _told(self.path):
-            row = self._base.execute("SELECT value FROM meta WHERE name = 'memory'").fetchone()
-        return None if row is None else str(row[0]).encode()
+    def kept(self, names: Iterable[str]) -> dict[str, bytes]:
+        """What the last look left for the next, of these; what it did not leave is not there."""
+        known = dict(self.rows("SELECT name, value FROM meta"))
+        return {name: str(known[name]).encode() for name in names if name in known}
 
     def rows(self, question: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """The answer to a question in SQL, for the report."""

@@ -2,7 +2,8 @@
 
 Every sample carries the label `testnet`. States are one gauge for each state, 1 for the one that holds, so that a rule
 reads `mina_infra_check_state{check="forks", state="fail"} == 1`. What was not seen in a look has no sample: a rule that
-compares needs its `absent_over_time` twin (docs/facts.md: guardian/metrics).
+compares needs its `absent_over_time` twin (docs/facts.md: guardian/metrics). Nor has anything but the moments of the
+looks when the last one is too old to speak of now.
 """
 
 from __future__ import annotations
@@ -71,6 +72,10 @@ INCIDENTS_OPEN = Metric(
     "mina_infra_incidents_open", "Open incidents by severity: failure, warning, blind", ("severity",)
 )
 LAST_LOOK = Metric("mina_infra_last_look_timestamp_seconds", "When the last look ended, seconds since 1970")
+LAST_COMPLETE_LOOK = Metric(
+    "mina_infra_last_complete_look_timestamp_seconds",
+    "When a look last could see all that it looks at, seconds since 1970; 0: none ever could",
+)
 LOOK_DURATION = Metric("mina_infra_last_look_duration_seconds", "How long the last look took")
 LOOKS = Metric("mina_infra_looks_total", "Looks since this process started", kind=Kind.COUNTER)
 MESSAGES = Metric(
@@ -83,7 +88,8 @@ MESSAGES = Metric(
 METRICS: tuple[Metric, ...] = (
     HEALTH, CHECK_STATE, CRITERION_STATE, PROBLEM_NODES, NODES_EXPECTED, NODES_ANSWERING, NODES_SYNCED, NODES_SILENT,
     NODES_FORKED, BEST_HEIGHT, FORK_DEPTH, SPLIT_NODES, FILLED_SHARE, EXPECTED_FILL, ACTIVE_STAKE, EXPECTED_STAKE,
-    ONLINE_STAKE, EMPTY_SLOTS, CUSUM, INCIDENTS_OPEN, LAST_LOOK, LOOK_DURATION, LOOKS, MESSAGES,
+    ONLINE_STAKE, EMPTY_SLOTS, CUSUM, INCIDENTS_OPEN, LAST_LOOK, LAST_COMPLETE_LOOK, LOOK_DURATION,
+    LOOKS, MESSAGES,
 )  # fmt: skip
 
 

@@ -11,8 +11,8 @@ from mina_infra.guardian.watch.messages import clock_of, duration_words, moment_
 from mina_infra.guardian.watch.period import NOT_LOOKED, Incident, NodeTrouble, Period
 
 SCHEMA = 1
-OLD_S = 300.0
-"""A last look that is older than this says nothing of now."""
+OLD_S = 90.0
+"""A last look that is older than this says nothing of now: three of the longest pauses between looks."""
 
 
 def text(period: Period) -> str:

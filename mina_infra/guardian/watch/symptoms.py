@@ -140,16 +140,17 @@ def _told_apart(finding: Finding) -> tuple[str, ...]:
 
 
 def _symptom(finding: Finding, problem: str) -> Symptom:
-    nodes = _nodes(finding, problem)
+    nodes, words = _nodes(finding, problem), finding.summary
     if finding.state is State.UNKNOWN or problem in _UNSEEN:
         severity, onset = Severity.BLIND, Onset.SETTLING
     elif finding.state is State.PASS:
         severity, onset = Severity.WARNING, Onset.CONFIRMED
+        words = "; ".join((words, *finding.warnings))  # the summary of a pass may not name what is tolerated
     else:
         severity, onset = Severity.FAILURE, Onset.SETTLING if finding.settling else Onset.CONFIRMED
         if problem == "split" and len(nodes) >= 2:
             onset = Onset.AT_ONCE  # two witnesses (docs/facts.md: guardian/instability)
-    return Symptom(finding.check, problem, severity, onset, finding.summary, nodes, finding.action)
+    return Symptom(finding.check, problem, severity, onset, words, nodes, finding.action)
 
 
 def _nodes(finding: Finding, problem: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 
 import msgspec
 
@@ -15,17 +15,17 @@ from mina_infra.guardian.checks import judge_all
 from mina_infra.guardian.clock import Clock, WallClock
 from mina_infra.guardian.crashes.known import KnownIssue
 from mina_infra.guardian.criteria import Criteria, criteria_of
-from mina_infra.guardian.evidence import Evidence, Unseen, gather
-from mina_infra.guardian.past import Past
+from mina_infra.guardian.evidence import Evidence, gather
 from mina_infra.guardian.verdict import EXIT_CODES, Health, health_of
 from mina_infra.guardian.verify import pause_seconds
 from mina_infra.guardian.watch.history import History, LookRecord, Span
 from mina_infra.guardian.watch.incidents import Book, Change, Moment, advance
 from mina_infra.guardian.watch.look import Judged, Slots, judge, with_criteria
 from mina_infra.guardian.watch.messages import Mailbox, Message
+from mina_infra.guardian.watch.remembered import Remembered, blind
 from mina_infra.guardian.watch.sinks import Post, Warn
-from mina_infra.guardian.watch.symptoms import Severity
-from mina_infra.outputs import OutputsDocument
+from mina_infra.guardian.watch.symptoms import CANNOT_LOOK, WATCH, Severity
+from mina_infra.outputs import OutputsDocument, Profile
 
 LOOK_S = 120.0
 """A look that takes longer than this has seen nothing."""
@@ -33,6 +33,8 @@ GAP_SLOTS = 2
 GAP_S = 30.0
 # A watch that is asked for one look confirms a failure before it speaks, as `verify` does.
 CONFIRMING_LOOKS = 3
+MEMORY = "memory"
+"""How the history calls what `Memory` holds."""
 NOT_ASKED = "not-asked"
 """The state of a check that asks what this network does not do."""
 
@@ -49,11 +51,16 @@ class Memory:
     mailbox: Mailbox = field(default_factory=Mailbox)
     slots: Slots = field(default_factory=Slots)
     criteria: Mapping[str, instability.Memory] = field(default_factory=dict)
+    complete: float | None = None
+    """When a look last saw all that it looks at."""
 
 
 @dataclass(frozen=True)
 class Looked:
-    """The result of one look. `took` in seconds; `changes` are new in this look, `message` may tell older ones too."""
+    """The result of one look. `took` in seconds; `changes` are new in this look, `message` may tell older ones too.
+
+    `holds_until`: when the next look should long be there; then this one says nothing of now.
+    """
 
     judged: Judged
     memory: Memory
@@ -62,6 +69,7 @@ class Looked:
     took: float
     changes: tuple[Change, ...]
     message: Message | None
+    holds_until: float
 
     @property
     def exit_code(self) -> int:
@@ -71,7 +79,10 @@ class Looked:
 
 @dataclass
 class Watcher:
-    """Watches one testnet. `on_look` gets every look after it was remembered, for metrics and progress."""
+    """Watches one testnet. `on_look` gets every look after it was remembered, for metrics and progress.
+
+    `known`: crashes that are known. `profile`: whose limits hold instead of those of the document.
+    """
 
     cluster: Cluster
     outputs: OutputsDocument
@@ -83,18 +94,20 @@ class Watcher:
     on_look: Callable[[Looked], None] = lambda looked: None
     warn: Warn = lambda line: None
     known: tuple[KnownIssue, ...] = ()
+    profile: Profile | None = None
     memory: Memory = field(default_factory=Memory)
+    remembered: Remembered = field(default_factory=Remembered)
     last: Looked | None = None
 
-    def resume(self) -> Memory:
+    def resume(self) -> None:
         """Go on where the history ends. Raises HistoryError when it holds something else."""
-        kept = self.history.memory()
-        if kept is not None:
-            try:
-                self.memory = msgspec.json.decode(kept, type=Memory)
-            except msgspec.DecodeError as error:
-                self.warn(f"{self.history.path}: what the last look left cannot be read ({error}); beginning anew")
-        return self.memory
+        kept = self.history.kept((MEMORY, *(each.name for each in fields(Remembered))))
+        try:
+            if (memory := kept.pop(MEMORY, None)) is not None:
+                self.memory = msgspec.json.decode(memory, type=Memory)
+            self.remembered = Remembered.of(kept)
+        except msgspec.DecodeError as error:
+            self.warn(f"{self.history.path}: what the last look left cannot be read ({error}); beginning anew")
 
     async def run(self, *, until: float | None = None, once: bool = False) -> int:
         """Look until told to stop (cancelled), or until a moment. The exit code is that of the last look."""
@@ -131,12 +144,13 @@ class Watcher:
         """One look, remembered and told."""
         await self._renew()
         started = self.clock.now()
-        evidence = await self._gather(criteria_of(self.outputs).watching())
+        evidence = await self._gather(criteria_of(self.outputs, self.profile).watching())
         kept = self.memory
         open_now = {track.key for track in kept.book.open}
         judged = with_criteria(judge(evidence, judge_all(evidence), kept.slots, open_now), kept.criteria)
         looked = self._conclude(judged, started)
-        self.history.record(_record(looked))
+        self.remembered = self.remembered.after(evidence)
+        self.history.record(_record(looked, self.remembered))
         self.memory, self.last = looked.memory, looked
         self.post.wake()
         self.on_look(looked)
@@ -148,26 +162,37 @@ class Watcher:
         if self.documents is None:
             return
         try:
-            self.outputs = await self.documents() or self.outputs
+            async with asyncio.timeout(LOOK_S):
+                self.outputs = await self.documents() or self.outputs
+        except TimeoutError:
+            self.warn(f"the outputs document could not be read again within {LOOK_S:.0f} s, the last one stays")
         except MinaInfraError as error:
             self.warn(f"the outputs document could not be read again, the last one stays: {error}")
 
     async def _gather(self, criteria: Criteria) -> Evidence:
-        before = self.last.judged.evidence if self.last else None
+        before = self.last.judged.evidence if self.last else self._blind("nobody looked before", criteria)
         try:
             async with asyncio.timeout(LOOK_S):
-                return await gather(self.cluster, self.outputs, criteria, self.clock, before=before, known=self.known)
+                return await gather(
+                    self.cluster, self.outputs, criteria, self.clock, before=self.remembered.into(before),
+                    known=self.known,
+                )  # fmt: skip
         except TimeoutError:
-            reason = f"the cluster did not answer within {LOOK_S:.0f} s"
-            past = before.kept() if before else Past()
-            return _nothing(reason, self.outputs, criteria, self.clock.now(), past)
+            return self._blind(f"the cluster did not answer within {LOOK_S:.0f} s", criteria)
+
+    def _blind(self, reason: str, criteria: Criteria) -> Evidence:
+        return blind(reason, self.outputs, criteria, self.clock.now(), self.remembered.past)
+
+    def _longest_s(self, criteria: Criteria) -> float:
+        """Seconds between two looks within which nothing is missed."""
+        return max(criteria.seconds(GAP_SLOTS), GAP_S, 3 * (self.poll_s or pause_seconds(criteria)))
 
     def _moment(self, evidence: Evidence, started: float) -> Moment:
-        before, slot_s = self.memory.at, evidence.criteria.slot_ms / 1000
+        before, slot_s = self.memory.at, evidence.criteria.seconds(1)
         if before is None or before > evidence.at:
             return Moment(evidence.at, slot_s)
-        longest = max(GAP_SLOTS * slot_s, GAP_S, 3 * (self.poll_s or pause_seconds(evidence.criteria)))
-        return Moment(evidence.at, slot_s, evidence.at - before, gap=started - before > longest)
+        gap = started - before > self._longest_s(evidence.criteria)
+        return Moment(evidence.at, slot_s, evidence.at - before, gap=gap)
 
     def _conclude(self, judged: Judged, started: float) -> Looked:
         at, before = judged.evidence.at, self.memory
@@ -176,8 +201,10 @@ class Watcher:
         health = health_now(book, judged)
         mailbox = before.mailbox.put(changes, moment.elapsed_s if moment.gap else None, at)
         mailbox, message = mailbox.take(self.outputs.testnet, health, len(book.open), at)
-        memory = Memory(at, book, mailbox, judged.slots, judged.memories)
-        return Looked(judged, memory, moment, health, at - started, changes, message)
+        complete = before.complete if (WATCH, CANNOT_LOOK) in judged.seen.symptoms else at
+        memory = Memory(at, book, mailbox, judged.slots, judged.memories, complete)
+        holds_until = at + max(self._longest_s(judged.evidence.criteria), LOOK_S)
+        return Looked(judged, memory, moment, health, at - started, changes, message, holds_until)
 
 
 def health_now(book: Book, judged: Judged) -> Health:
@@ -192,15 +219,7 @@ def health_now(book: Book, judged: Judged) -> Health:
     return Health.HEALTHY if seen is Health.HEALTHY and Severity.BLIND not in open_now else Health.UNKNOWN
 
 
-def _nothing(reason: str, outputs: OutputsDocument, criteria: Criteria, at: float, past: Past) -> Evidence:
-    """A look in which nothing was seen."""
-    known = {"outputs": outputs, "criteria": criteria, "at": at, "past": past}
-    asked = [each.name for each in fields(Evidence) if each.default is MISSING and each.name not in known]
-    unseen = {name: Unseen(reason) for name in asked}
-    return Evidence(**known, **unseen)  # type: ignore[arg-type]
-
-
-def _record(looked: Looked) -> LookRecord:
+def _record(looked: Looked, remembered: Remembered) -> LookRecord:
     judged, memory = looked.judged, looked.memory
     return LookRecord(
         at=looked.moment.at,
@@ -210,7 +229,7 @@ def _record(looked: Looked) -> LookRecord:
         spans=tuple(_spans(looked)),
         changes=looked.changes,
         message=looked.message,
-        memory=msgspec.json.encode(memory),
+        kept={MEMORY: msgspec.json.encode(memory), **remembered.parts()},
         gap=looked.moment.elapsed_s is None or looked.moment.gap,
         open=tuple((each.incident, each.last, each.nodes) for each in memory.book.open if each.incident is not None),
     )

@@ -71,8 +71,10 @@ HEALTHY: Mapping[str, str] = {
 
 WATCHED: Mapping[str, str] = {
     "mina_infra_last_look_timestamp_seconds": "0+60x900",
+    "mina_infra_last_complete_look_timestamp_seconds": "0+60x900",
     'mina_infra_health,health="unstable"': flat(0),
     'mina_infra_criterion_state,criterion="1",state="unstable"': flat(0),
+    'mina_infra_criterion_state,criterion="1",state="unknown"': flat(0),
     'mina_infra_check_state,check="forks",state="fail"': flat(0),
     'mina_infra_check_state,check="forks",state="unknown"': flat(0),
     "mina_infra_empty_slots": flat(1),

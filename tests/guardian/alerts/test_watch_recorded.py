@@ -13,6 +13,7 @@ from mina_infra.guardian.watch.exporter import Exported
 from mina_infra.guardian.watch.history import History
 from mina_infra.guardian.watch.watcher import Looked
 from tests.guardian.alerts.judge import firing_at, judged
+from tests.guardian.fake_cluster import SimulatedClock
 from tests.guardian.watch.watching import IDENTITY, Watching, watching
 
 SLOT_S = 180
@@ -25,10 +26,13 @@ class Scraped:
     """The page of a watch, read after each look; one look for each slot."""
 
     here: Watching
-    exported: Exported = field(default_factory=lambda: Exported("testnet"))
+    exported: Exported = field(init=False)
     values: dict[str, list[str]] = field(default_factory=dict)
     count: int = 0
     began_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.exported = Exported("testnet", SimulatedClock(self.here.here.network))
 
     def watch(self, slots: float) -> None:
         self.began_s = self.began_s or self.here.now

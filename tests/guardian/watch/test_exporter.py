@@ -9,10 +9,12 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from mina_infra.guardian.watch.exporter import Exported, ExporterError, samples_of, serving
+from mina_infra.guardian.instability import CRITERIA
+from mina_infra.guardian.watch.exporter import Exported, ExporterError, moments_of, samples_of, serving
 from mina_infra.guardian.watch.history import History
 from mina_infra.guardian.watch.metrics import METRICS
 from mina_infra.guardian.watch.watcher import Looked
+from tests.guardian.fake_cluster import SimulatedClock
 from tests.guardian.watch.watching import IDENTITY, Watching, watching
 
 
@@ -21,10 +23,14 @@ def look(run: Watching) -> Looked:
         return asyncio.run(run.watcher(history).look())
 
 
+def exporting(run: Watching) -> Exported:
+    return Exported("testnet", SimulatedClock(run.here.network))
+
+
 def figures(looked: Looked) -> dict[str, float]:
     return {
         sample.metric.name + "".join(f"/{label}" for label in sample.labels): float(sample.value)
-        for sample in samples_of(looked)
+        for sample in (*moments_of(looked), *samples_of(looked))
     }
 
 
@@ -57,10 +63,62 @@ def test_what_was_not_seen_has_no_sample(tmp_path: Path) -> None:
     assert found["mina_infra_health/unknown"] == 1
 
 
+def states_of_criteria(found: dict[str, float]) -> dict[str, str]:
+    """The one state that holds, of each criterion."""
+    name = "mina_infra_criterion_state/"
+    holds = [key.split("/")[1:] for key, value in found.items() if key.startswith(name) and value == 1]
+    assert len(holds) == len({number for number, _ in holds}), "one state each"
+    return {number: state for number, state in holds}  # noqa: C416  (pairs are lists)
+
+
+def test_all_eight_criteria_are_exported_and_who_cannot_look_calls_none_stable(tmp_path: Path) -> None:
+    run = watching(tmp_path)
+    numbers = {str(criterion.number) for criterion in CRITERIA}
+    assert numbers == {str(number) for number in range(1, 9)}
+    well = states_of_criteria(figures(look(run)))
+    assert well.keys() == numbers
+    assert {well[number] for number in ("1", "2", "3", "5", "6")} == {"stable"}
+    run.here.cluster.blind_to = {"pods"}
+    unseen = states_of_criteria(figures(look(run)))
+    assert unseen == dict.fromkeys(numbers, "unknown")
+
+
+def test_a_look_that_sees_nothing_is_no_complete_one_also_after_a_restart(tmp_path: Path) -> None:
+    run = watching(tmp_path)
+    run.here.cluster.blind_to = {"pods"}
+    never = figures(look(run))
+    run.here.cluster.blind_to = set()
+    seen = figures(look(run))
+    run.here.cluster.blind_to = {"pods"}
+    run.here.network.run(slots=1)
+    with History.open(run.file, IDENTITY) as history:
+        watcher = run.watcher(history)
+        watcher.resume()
+        blind = figures(asyncio.run(watcher.look()))
+    last, complete = (f"mina_infra_last_{kind}look_timestamp_seconds" for kind in ("", "complete_"))
+    assert (never[last] > 0, never[complete]) == (True, 0)
+    assert seen[complete] == seen[last] == blind[complete] < blind[last]
+
+
+def test_a_look_that_is_too_old_says_nothing_of_now(tmp_path: Path) -> None:
+    """A watch that hangs must not look as healthy as when it hung."""
+    run = watching(tmp_path)
+    exported = exporting(run)
+    exported.take(look(run))
+    run.here.network.run(slots=1.9)
+    assert 'mina_infra_health{health="healthy",testnet="testnet"} 1.0' in exported.text()
+    run.here.network.run(slots=0.2)
+    names = set(re.findall(r"^(mina_infra_\w+)\{", exported.text(), re.MULTILINE))
+    assert names == {
+        "mina_infra_last_look_timestamp_seconds", "mina_infra_last_complete_look_timestamp_seconds",
+        "mina_infra_looks_total",
+    }  # fmt: skip
+
+
 def test_every_metric_is_exported_by_a_watch_that_has_seen_everything(tmp_path: Path) -> None:
     run = watching(tmp_path)
     run.here.network.partition(["whale-1", "fish-1", "fish-2"])
-    exported = Exported("testnet")
+    exported = exporting(run)
     exported.take(look(run))
     exported.count("stdout", "delivered")
     names = set(re.findall(r"^(mina_infra_\w+)\{", exported.text(), re.MULTILINE))

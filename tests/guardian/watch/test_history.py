@@ -18,7 +18,9 @@ DAY = 24 * 3600.0
 
 
 def look(at: float, state: str = "pass", **more: object) -> LookRecord:
-    record = LookRecord(at, 1.0, "healthy", {"height": 1}, (Span("check", "forks", state, "words"),), (), None, b"{}")
+    record = LookRecord(
+        at, 1.0, "healthy", {"height": 1}, (Span("check", "forks", state, "words"),), (), None, {"memory": b"{}"}
+    )
     return LookRecord(**{**vars(record), **more})  # type: ignore[arg-type]
 
 
@@ -53,12 +55,14 @@ def test_a_gap_belongs_to_no_span(file: Path) -> None:
 
 def test_a_look_that_cannot_be_written_whole_leaves_nothing(file: Path) -> None:
     with History.open(file, WHOSE) as history:
-        history.record(look(0.0, changes=(change(1),), message=message(1), memory=b'{"at":0}'))
+        history.record(look(0.0, changes=(change(1),), message=message(1), kept={"memory": b'{"at":0}'}))
         with pytest.raises(HistoryError):
-            history.record(look(30.0, "fail", changes=(change(1),), memory=b'{"at":30}'))  # the number is taken
+            history.record(
+                look(30.0, "fail", changes=(change(1),), kept={"memory": b'{"at":30}'})
+            )  # the number is taken
         assert history.rows("SELECT count(*) FROM looks") == [(1,)]
         assert history.rows("SELECT state FROM spans") == [("pass",)]
-        assert history.memory() == b'{"at":0}'
+        assert history.kept(["memory", "past"]) == {"memory": b'{"at":0}'}
 
 
 def test_an_incident_keeps_all_nodes_that_it_had(file: Path) -> None:

@@ -73,7 +73,7 @@ class Sending:
             began = asyncio.get_running_loop().time()
             for number in range(first, first + messages):
                 told = Message(number, "qa", float(number), "unstable", 1, (change(number),))
-                history.record(LookRecord(float(number), 1.0, "unstable", {}, (), (), told, b"{}"))
+                history.record(LookRecord(float(number), 1.0, "unstable", {}, (), (), told, {}))
                 post.wake()
             held_up = asyncio.get_running_loop().time() - began
             if wait_s:

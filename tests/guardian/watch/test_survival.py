@@ -12,8 +12,9 @@ import pytest
 
 from mina_infra.guardian.watch.history import History
 from mina_infra.guardian.watch.messages import Message
+from mina_infra.simulator.faults import inject, staged
 from mina_infra.simulator.node import NodeSpec
-from tests.guardian.fake_cluster import SimulatedClock
+from tests.guardian.fake_cluster import SimulatedClock, World
 from tests.guardian.watch.watching import IDENTITY, Watching, watching
 
 DAY = 480
@@ -148,3 +149,40 @@ def test_a_day_of_faults_and_kills(tmp_path: Path, seed: int) -> None:
         assert kinds[number].count("opened") == 1
         assert kinds[number].count("closed") == (0 if is_open else 1)
     assert len(kinds) >= 3
+
+
+def lives(folder: Path, fault: str, slots: float, *, killed: bool) -> list[tuple[float, str, str, str]]:
+    """What a watch tells of a fault and when, in slots; `killed` right after each of its looks."""
+    scene = staged(3)
+    run = Watching(World(scene.network, scene.cluster, scene.outputs), folder / "testnet.db")
+    began, slot_s = run.now, run.slot_s
+
+    def watch(slots: float) -> None:
+        end = run.now + slots * slot_s
+        while run.now < end:
+            run.watch(0 if killed else slots)
+            run.here.network.run(slots=LOOK_SLOTS)
+
+    watch(SEEN_BEFORE)
+    inject(scene.cluster, fault, Random(3))
+    watch(slots)
+    return [
+        (round((message.at - began) / slot_s, 3), str(each.kind), each.check, each.problem)
+        for message in run.printed
+        for each in message.changes
+    ]
+
+
+LOOK_SLOTS = 1 / 6
+SEEN_BEFORE = 10
+"""More than the checks look back at."""
+
+
+@pytest.mark.parametrize(("fault", "slots"), [("slow-gossip", 9), ("pool-flat", 5), ("prover-failures", 12)])
+def test_a_watch_that_is_killed_after_each_look_tells_the_same_at_the_same_time(
+    tmp_path: Path, fault: str, slots: float
+) -> None:
+    """Nothing lost, nothing twice, and no warm-up: what checks compare with lies in the history."""
+    told = [lives(tmp_path / str(killed), fault, slots, killed=killed) for killed in (False, True)]
+    assert told[0] == told[1]
+    assert fault in {problem for _, _, _, problem in told[0]}
