@@ -1,4 +1,4 @@
-"""How soon a watch tells of a fault, over 20 seeds each, and that clean days bring no alarm. Virtual time; prints a table.
+"""How soon a watch tells of a fault, over 20 seeds each; that clean days bring no alarm. Virtual time; prints a table.
 
     python benchmarks/watch.py                    # all faults, 20 seeds, 20 nodes
     python benchmarks/watch.py --seeds 5 --nodes 20 --only total-halt
