@@ -134,6 +134,15 @@ def bare(*findings: Finding) -> Verdict:
     return replace(BARE, findings=findings, criteria=(), tree=(), strip=None, nodes=(), seeds=())
 
 
+@pytest.mark.parametrize("form", ["junit", "markdown"])
+@pytest.mark.parametrize("state", [State.FAIL, State.UNKNOWN])
+def test_all_evidence_is_there_and_each_row_once(form: Any, state: State) -> None:
+    rows = tuple({"node": f"node-{letter}", "detail": "words"} for letter in "abcdefgh")
+    text = render(bare(replace(FAILED, state=state, evidence=rows)), form)
+    assert [text.count(f"node-{letter}") for letter in "abcdefgh"] == [1] * 8
+    assert "more" not in text
+
+
 # --- Markdown
 
 

@@ -1,8 +1,8 @@
 """Rules on the daemons' own metrics, made from the criteria: production, sync, forks and gossip.
 
 They hold on any network that Prometheus scrapes, also while no `mina-infra watch` runs. Shares and medians, never the
-best or the worst of all nodes: the best one hides a sick minority, the worst one pages for a single sick node. What a
-restarted pod no longer says is covered by `absent.py` (docs/facts.md: guardian/metrics).
+best or the worst of all nodes: the best one hides a sick minority, the worst one pages for a single sick node. What
+vanishes is neither small nor large: `work.py` has the rules that miss it (docs/facts.md: guardian/metrics).
 """
 
 from __future__ import annotations

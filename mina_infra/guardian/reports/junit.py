@@ -43,7 +43,7 @@ def text_of(verdict: Verdict) -> str:
 
 
 def _check(suite: Element, finding: Finding, testnet: str) -> None:
-    said = "\n".join([*finding_lines(finding)[1:], *(f"    {row_words(row)}" for row in finding.evidence)])
+    said = "\n".join(finding_lines(finding, whole=True)[1:])
     _case(suite, finding.check, f"{testnet}.checks", finding.state, finding.asked, finding.summary, said)
 
 

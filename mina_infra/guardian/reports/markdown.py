@@ -13,7 +13,7 @@ from html import escape
 from mina_infra.guardian.findings import Finding, State
 from mina_infra.guardian.instability import Stability
 from mina_infra.guardian.reports.json import time_text
-from mina_infra.guardian.reports.text import finding_lines, last_line, row_words
+from mina_infra.guardian.reports.text import finding_lines, last_line
 from mina_infra.guardian.verdict import Health, Verdict
 
 LIMIT_BYTES = 2**20
@@ -64,8 +64,7 @@ def _check_row(finding: Finding) -> Sequence[str]:
 
 
 def _evidence(finding: Finding) -> str:
-    lines = [*finding_lines(finding), *(f"    {row_words(row)}" for row in finding.evidence[5:])]
-    body = "\n".join(lines)
+    body = "\n".join(finding_lines(finding, whole=True))
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", body)), default=0))
     return f"<details><summary>{escape(finding.check)}</summary>\n\n{fence}text\n{body}\n{fence}\n\n</details>\n"
 

@@ -38,14 +38,17 @@ def last_line(verdict: Verdict) -> str:
     return f"{verdict.testnet}: {health}, {', '.join(words)}, {nodes}, in {seconds:.0f} s"
 
 
-def finding_lines(finding: Finding) -> list[str]:
-    """One check: a line, and below it what matters when it does not pass."""
+def finding_lines(finding: Finding, *, whole: bool = False) -> list[str]:
+    """One check: a line, and below it what matters when it does not pass. `whole`: all of its evidence in any case."""
     lines = [f"{_MARKS[finding.state] if finding.asked else '-'} {finding.check:<11} {finding.summary}"]
-    if finding.state is not State.PASS and finding.asked:
+    ill = finding.state is not State.PASS and finding.asked
+    rows = finding.evidence if whole else finding.evidence[:_SHOWN] if ill else ()
+    if ill:
         lines += [f"    expected  {finding.expected}"] * bool(finding.expected)
         lines += [f"    seen      {finding.seen}"] * bool(finding.seen)
-        lines += [f"    {row_words(row)}" for row in finding.evidence[:_SHOWN]]
-        lines += [f"    and {len(finding.evidence) - _SHOWN} more"] * (len(finding.evidence) > _SHOWN)
+    lines += [f"    {row_words(row)}" for row in rows]
+    if ill:
+        lines += [f"    and {len(finding.evidence) - len(rows)} more"] * (len(finding.evidence) > len(rows))
         lines += _silent_line(finding)
         lines += [f"    to do     {finding.action}"] * bool(finding.action)
     lines += [f"    note      {warning}" for warning in finding.warnings[:_SHOWN]]

@@ -75,7 +75,7 @@ def text(message: Message) -> str:
 def _notes(message: Message) -> list[str]:
     notes = []
     if message.gap_s is not None:
-        still = f"{message.open} incidents still open" if message.open else "nothing is open"
+        still = f"{incidents(message.open)} still open" if message.open else "nothing is open"
         notes.append(f"nobody looked for {duration_words(message.gap_s)}; watching again, {message.health}, {still}")
     if message.held_s > 0 and message.changes:
         notes.append(
@@ -83,6 +83,11 @@ def _notes(message: Message) -> list[str]:
             f"{MESSAGES_A_MINUTE} messages a minute"
         )
     return notes
+
+
+def incidents(count: int) -> str:
+    """`1 incident`, `2 incidents`."""
+    return f"{count} incident{'' if count == 1 else 's'}"
 
 
 def change_words(change: Change) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mina_infra.guardian.findings import some
-from mina_infra.guardian.watch.messages import clock_of, duration_words, moment_of
+from mina_infra.guardian.watch.messages import clock_of, duration_words, incidents, moment_of
 from mina_infra.guardian.watch.period import NOT_LOOKED, Incident, NodeTrouble, Period
 
 SCHEMA = 1
@@ -65,7 +65,7 @@ def _facts(period: Period) -> Sequence[str]:
     if height is not None and synced is not None and expected is not None:
         facts.append(f"height {height:.0f}; {synced:.0f} of {expected:.0f} daemons at the tip")
     crashed = sorted({node for each in period.crashes for node in each.nodes})
-    facts.append(f"crashes: {len(period.crashes)} incidents on {some(crashed)}" if crashed else "crashes: none")
+    facts.append(f"crashes: {incidents(len(period.crashes))} on {some(crashed)}" if crashed else "crashes: none")
     facts.append(f"incidents: {len(period.incidents)}, {len(period.open)} of them open")
     return facts
 

@@ -13,10 +13,8 @@ from dataclasses import dataclass, replace
 from mina_infra.guardian.criteria import Criteria
 from mina_infra.guardian.forks import Chain
 
-WORTH_A_LOOK = 7.0
-"""Of the cumulative sum: chance alone gets there once in about 13,000 slots, a month at 3 minutes a slot."""
 ALARM = 12.0
-"""Once in about a million slots, so 1 % in a month, as for silence. Half of the stake gone is found in 80 slots."""
+"""By chance once in about a million slots, so 1 % in a month, as for silence. Half of the stake gone is found in 80."""
 
 
 @dataclass(frozen=True)

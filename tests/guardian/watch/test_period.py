@@ -19,10 +19,13 @@ def period(run: Watching, slots: float, until: float | None = None) -> Period:
         return period_of(history, "testnet", end - slots * run.slot_s, end)
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Watching:
-    """Twenty good slots, ten in which the network is cut, ten in which nobody looks, twenty after it has mended."""
-    run = watching(tmp_path, poll_s=60.0)
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Watching:
+    """Twenty good slots, ten in which the network is cut, ten in which nobody looks, twenty after it has mended.
+
+    Lived once for all tests: they only read.
+    """
+    run = watching(tmp_path_factory.mktemp("watch"), poll_s=60.0)
     run.watch(20)
     run.here.network.partition(["whale-1", "fish-1"])
     run.watch(10)
