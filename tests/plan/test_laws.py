@@ -79,14 +79,18 @@ def test_v20_a_mount_path_of_ones_own_for_a_group() -> None:
     assert "two volumes would collide" in issue.message
 
 
-def test_v20_wildcards_and_collisions_in_a_workload() -> None:
+@pytest.mark.parametrize("letter", ["*", "?", "["])
+def test_v20_wildcards_in_a_workload(letter: str) -> None:
     def wild(manifest: dict[str, Any]) -> None:
-        main_mounts(manifest)[0]["mountPath"] = "/root/.mina-config/*"
+        main_mounts(manifest)[0]["mountPath"] = f"/root/.mina-config/{letter}"
 
+    assert any("contains a wildcard; mount the directory '/root/.mina-config'" in each for each in deployment(wild))
+
+
+def test_v20_collisions_in_a_workload() -> None:
     def twice(manifest: dict[str, Any]) -> None:
         main_mounts(manifest)[1]["mountPath"] = main_mounts(manifest)[0]["mountPath"] + "/"
 
-    assert any("contains a wildcard; mount the directory '/root/.mina-config'" in each for each in deployment(wild))
     assert any("collide at" in each or "not a plain absolute path" in each for each in deployment(twice))
     twins: Callable[[dict[str, Any]], None] = lambda found: main_mounts(found).append(dict(main_mounts(found)[0]))  # noqa: E731
     assert any(
@@ -157,10 +161,11 @@ def test_v35_a_ledger_that_the_daemon_would_write_where_it_cannot(source: str) -
     assert "ledger.hash, or use source: init-copy" in issue.hint
 
 
-def test_v35_epoch_ledgers_too() -> None:
-    staking = {"staking": {"accounts": ACCOUNTS, "seed": "x"}}
-    (issue,) = refused(with_config("shared-claim", epoch_data=staking))
-    assert "epoch_data.staking.accounts" in issue.message
+@pytest.mark.parametrize("epoch", ["staking", "next"])
+def test_v35_epoch_ledgers_too(epoch: str) -> None:
+    ledger = {epoch: {"accounts": ACCOUNTS, "seed": "x"}}
+    (issue,) = refused(with_config("shared-claim", epoch_data=ledger))
+    assert f"epoch_data.{epoch}.accounts" in issue.message
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,7 @@ def test_tags_of_eks_are_numbered() -> None:
         ("team=infra,9lives=Cat!", "9lives=Cat!", "lives=cat-"),
         ("team", "team", "team="),
         (f"team={'a' * 64}", f"team={'a' * 64}", f"team={'a' * 63}"),
+        (f"{'k' * 63}=v,{'k' * 64}=v", f"{'k' * 64}=v", f"{'k' * 63}=v"),
     ],
 )
 def test_v31_a_label_that_google_refuses(labels: str, wrong: str, right: str) -> None:
