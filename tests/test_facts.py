@@ -48,9 +48,10 @@ def test_every_entry_is_cited_or_has_a_test_of_its_name() -> None:
     assert {each for each in unused if each.partition("/")[0] not in WALKED} == set()
 
 
-def test_tests_that_are_named_after_a_number_have_their_entry() -> None:
-    assert numbers_of_tests(r"test_rule_(\d+)_") <= set(names("rule"))
-    assert {f"V{number}" for number in numbers_of_tests(r"test_v(\d+)_")} <= set(names("refusal"))
+def test_each_of_the_43_rules_and_40_refusals_has_an_entry_and_a_test_of_its_number() -> None:
+    rules, refusals = ({str(number) for number in range(1, count + 1)} for count in (43, 40))
+    assert numbers_of_tests(r"test_rule_(\d+)_") == set(names("rule")) == rules
+    assert numbers_of_tests(r"test_v(\d+)_") == {name.removeprefix("V") for name in names("refusal")} == refusals
 
 
 def test_every_fact_names_its_source() -> None:

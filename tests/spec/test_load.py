@@ -259,6 +259,7 @@ def test_v17_the_largest_runtime_config_is_judged_by_its_bytes(
     document: dict[str, Any], issues_of: IssuesOf, base: Path
 ) -> None:
     """At the limit, and one byte above; a quote takes two bytes in JSON although Python shows one character."""
+    assert CONFIG_MAP_LIMIT == 1_048_576, "bytes, of the API server"
     empty = len(json.dumps({**RUNTIME_CONFIG, "ledger": ""}, separators=(",", ":")))
     quotes = '"' * ((CONFIG_MAP_LIMIT - empty) // 2) + "x" * ((CONFIG_MAP_LIMIT - empty) % 2)
     (base / "daemon.json").write_text(json.dumps({**RUNTIME_CONFIG, "ledger": quotes}, indent=2))
