@@ -15,7 +15,7 @@ from mina_infra.errors import ClusterError
 from mina_infra.simulator import check_jobs, kwok
 from mina_infra.simulator.hosting import wall_clock
 from mina_infra.simulator.log_files import LogFile
-from mina_infra.simulator.pods import JOB_LABEL, claim_mounts
+from mina_infra.simulator.pods import JOB_LABEL, claim_mounts, literal_env
 from mina_infra.simulator.volumes import NotThere, Volumes
 
 NOT_RUN = 126
@@ -70,7 +70,7 @@ class CheckPods:
         meta, container = pod["metadata"], pod["spec"]["containers"][0]
         if check_jobs.BUILT_IN_LABEL not in meta["labels"]:
             return NOT_RUN, ["this cluster runs no containers, so it cannot run this script"]
-        env = {each["name"]: str(each.get("value", "")) for each in container.get("env") or []}
+        env = literal_env(container)
         folders = {mount.volume: await self.volumes.directory(meta["namespace"], mount) for mount in claim_mounts(pod)}
         phase = meta["labels"][JOB_LABEL]
         return check_jobs.play(phase, folders, env.get("RUN", ""), env.get("HEIGHT", ""))

@@ -137,7 +137,7 @@ def daemon_pod(pod: Mapping[str, Any]) -> DaemonPod | None:
     words = tuple(_expand(word, env) for word in container.get("args") or (container.get("command") or [])[1:])
     if words[:1] == ("internal",):
         return None
-    annotations = meta.get("annotations") or {}
+    annotations, guard = meta.get("annotations") or {}, _start_guard(pod)
     return DaemonPod(
         namespace=meta["namespace"],
         name=meta["name"],
@@ -151,8 +151,8 @@ def daemon_pod(pod: Mapping[str, Any]) -> DaemonPod | None:
         stake=stake_of(annotations),
         peer_id=annotations.get(PEER_ID, ""),
         containers=tuple(item["name"] for item in spec["containers"]),
-        guard=_guard(pod),
-        owner=_owner(pod),
+        guard=wanted_genesis(guard),
+        owner=_owner(literal_env(guard)),
     )
 
 
@@ -177,24 +177,23 @@ def claim_mounts(pod: Mapping[str, Any]) -> list[Mount]:
 
 def wanted_genesis(container: Mapping[str, Any]) -> Marker | None:
     """The genesis that a step names in its environment (GENESIS_DIGEST, ERA), None when it names none."""
-    env = {item["name"]: str(item.get("value", "")) for item in container.get("env") or []}
+    env = literal_env(container)
     digest, era = env.get("GENESIS_DIGEST", ""), env.get("ERA", "1")
     return Marker(digest, int(era) if era.isdigit() else 1) if digest else None
 
 
-def _guard(pod: Mapping[str, Any]) -> Marker | None:
-    containers = pod["spec"].get("initContainers") or []
-    return next((wanted_genesis(container) for container in containers if container["name"] == GUARD), None)
+def literal_env(container: Mapping[str, Any]) -> dict[str, str]:
+    """The variables of a container as they are written; empty where the value comes from elsewhere."""
+    return {item["name"]: str(item.get("value", "")) for item in container.get("env") or []}
 
 
-def _owner(pod: Mapping[str, Any]) -> Owner | None:
+def _start_guard(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The init container of that name; an empty one where there is none."""
     containers = pod["spec"].get("initContainers") or []
-    env = {
-        item["name"]: str(item.get("value", ""))
-        for container in containers
-        if container["name"] == GUARD
-        for item in container.get("env") or []
-    }
+    return next((container for container in containers if container["name"] == GUARD), {})
+
+
+def _owner(env: Mapping[str, str]) -> Owner | None:
     return Owner(env["TESTNET"], env["NODE"]) if env.get("TESTNET") and env.get("NODE") else None
 
 
