@@ -5,7 +5,8 @@ what was offered up to now less what a chain has included is the pool as a produ
 transaction (commands, coinbase, fee transfer) takes a leaf of a tree of the scan state and makes one bundle of snark
 work. Provers finish it as soon as they can, but a block only buys what falls due: the work of a tree's leaves, when
 `work_delay` + 1 newer trees are full. So a young chain buys nothing, and one whose provers stopped goes on until their
-stock is used up; then there is no room, neither for commands nor for the coinbase (docs/facts.md: mina/scan-state).
+stock is used up; soon after that there is no room, neither for commands nor for the coinbase (docs/facts.md:
+mina/scan-state).
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from dataclasses import dataclass
 
 from mina_infra.daemon.scan_state import RESERVED, Capacity
 from mina_infra.simulator.chain import COINBASE, Header
+
+_SPARE = 128
+"""Transactions that find room although the work that they need is due and nobody has finished it. A real chain has
+none to spare; here a slot may last a second, and a coordinator that restarts is away for many."""
 
 
 @dataclass
@@ -59,10 +64,10 @@ class Load:
     def body(self, parent: Header, now_ms: float) -> Body:
         """What a block on `parent` carries: as many transactions as there is room for, with the work that they need."""
         waiting, ready = self.scan_state.waiting, min(int(self.proved), parent.transactions_total)
-        room = max(waiting + max(ready, parent.work_total) - parent.transactions_total, 0)
+        room = max(waiting + _SPARE + max(ready, parent.work_total) - parent.transactions_total, 0)
         commands = max(min(self.pool(parent, self.offered_at(now_ms)), self.capacity, room - RESERVED), 0)
         transactions_total = parent.transactions_total + commands + min(room, RESERVED)
-        work_total = max(transactions_total - waiting, parent.work_total)
+        work_total = max(min(transactions_total - waiting, ready), parent.work_total)
         return Body(
             commands=commands,
             snark_jobs=work_total - parent.work_total,

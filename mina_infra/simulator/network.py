@@ -101,6 +101,7 @@ class Network(Joining):
         self.declare(spec.key, spec.stake)
         if node.load() and node.tip is not None:
             self.load.resume(node.tip, self.now)
+            self._saw(node.tip)
         node.pool_base = self.gossiped()
         self.nodes[spec.name] = node
         self._tell("started", node)
@@ -159,6 +160,11 @@ class Network(Joining):
         self.truth.tied += leaders > 1
         self.load.prove(self._highest, at_work=self.provers and self._coordinated())
 
+    def _saw(self, block: Header) -> None:
+        """The best block so far, for whose transactions provers work."""
+        if better(block, self._highest):
+            self._highest = block
+
     def _coordinated(self) -> bool:
         return any(node.running and node.spec.snark_coordinator for node in self.nodes.values())
 
@@ -213,8 +219,7 @@ class Network(Joining):
         )
         node.counters.produced(self.now + node.condition.clock_ms - begun)
         self.truth.blocks += 1
-        if better(block, self._highest):
-            self._highest = block
+        self._saw(block)
         self._tell("produced", node, block)
         self._accept(node, block)
         self._broadcast(node, block)
