@@ -5,8 +5,8 @@ what was offered up to now less what a chain has included is the pool as a produ
 transaction (commands, coinbase, fee transfer) takes a leaf of a tree of the scan state and makes one bundle of snark
 work. Provers finish it as soon as they can, but a block only buys what falls due: the work of a tree's leaves, when
 `work_delay` + 1 newer trees are full. So a young chain buys nothing, and one whose provers stopped goes on until their
-stock is used up; soon after that there is no room, neither for commands nor for the coinbase (docs/facts.md:
-mina/scan-state).
+stock is used up; soon after that there is no room, neither for commands nor for the coinbase
+(docs/facts.md: mina/scan-state).
 """
 
 from __future__ import annotations

@@ -51,10 +51,10 @@ _LOST = ("silent-producer", "blocks-lost", "slow-production")
 WORK_FAULTS: tuple[Fault, ...] = (
     Fault("no-transactions", "Payments are sent, and no block carries any.",
           _load("load.capacity", 0), ("no-transactions",), ("low-tps", "pool-grows"), slots=40),
-    Fault("no-proofs", "No prover finishes any work, so the scan state fills.",
-          _load("provers", False), ("no-proofs",), _UNPAID, slots=40, setup=_BUSY),
+    Fault("no-proofs", "No prover finishes any work: blocks buy what is in stock, and then none.",
+          _load("provers", False), ("no-proofs",), _UNPAID, slots=50, setup=_BUSY),
     Fault("no-proofs-for-long", "No prover has finished any work until no block has room for anything.",
-          _load("provers", False), ("no-proofs", "no-coinbase"), _UNPAID, slots=60, setup=_BUSY),
+          _load("provers", False), ("no-proofs", "no-coinbase"), _UNPAID, slots=80, setup=_BUSY),
     Fault("no-coinbase", "Blocks carry no coinbase.",
           _load("load.coinbase", False), ("no-coinbase",), slots=20),
     Fault("low-tps", "Blocks carry a part of what is offered, and the pools grow.",
