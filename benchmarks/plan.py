@@ -27,7 +27,8 @@ from mina_infra.plan import rules as plan_rules
 from mina_infra.plan.summary import summarize, to_text
 from mina_infra.plan.yaml import to_yaml
 from mina_infra.spec import SpecError
-from mina_infra.spec.load import TESTNET_KEY, load_stack_spec
+from mina_infra.spec.load import load_stack_spec
+from mina_infra.spec.stack_file import TESTNET_KEY
 from mina_infra.storage import rules as storage_rules
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,7 +10,7 @@ from mina_infra.cli.place import Place
 
 def is_one(place: Place) -> bool:
     """Whether a stack has no testnet, only what the testnets of its cluster share. Raises SpecError."""
-    from mina_infra.spec.load import has_testnet
+    from mina_infra.spec.stack_file import has_testnet
 
     return not has_testnet(place.stack_file)
 

@@ -1,7 +1,7 @@
 """The command that says what volumes cost. (No postponed annotations: see options.)"""
 
 import json as jsonlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,11 +61,14 @@ def _of_plan(stack: str, compare: str | None, disk: DiskType | None, json: bool)
     if json:
         print(jsonlib.dumps({name: _plan_data(*each) for name, each in found.items()}, indent=2))
         return 0
-    for name, (case, estimate) in found.items():
-        print(_plan_text(name, case, estimate))
     first = found[stack][1]
-    for name, (_, other) in list(found.items())[1:]:
-        print(f"{name} instead of {stack}: {_difference(first, other)}")
+    parts = [_plan_text(name, case, estimate) for name, (case, estimate) in found.items()]
+    if len(found) > 1:
+        others = list(found.items())[1:]
+        parts.append(
+            "\n".join(f"{name} instead of {stack}: {_difference(first, other)}" for name, (_, other) in others)
+        )
+    print("\n\n".join(parts))
     return 0
 
 
@@ -102,8 +105,7 @@ def _plan_text(name: str, spec: TestnetSpec, estimate: "Estimate") -> str:
             f"{name}: {spec.target.provider.value} {spec.target.region}, as planned: "
             f"{_total(estimate.known_usd, estimate.unknown)}",
             table(("class", "product", "volumes", "GiB", "USD/month"), [*rows, total]),
-            _dated(estimate.prices_of),
-            "",
+            _dated(estimate.prices_of, estimate.unknown),
         ]
     )
 
@@ -128,7 +130,7 @@ def _of_clusters(local: bool, cluster: str, json: bool) -> int:
         print(jsonlib.dumps({"clusters": clusters, "not_asked": problems}, indent=2))
     else:
         print(
-            "\n".join(_live_text(name, each) for name, each in found.items())
+            "\n\n".join(_live_text(name, each) for name, each in found.items())
             or "no cluster has testnets of this project"
         )
     return 2 if problems else 0
@@ -161,8 +163,9 @@ def _live_text(cluster: str, spent: "Spending") -> str:
         known, unknown = _sum(row for row in spent.rows if row.testnet == testnet)
         totals.append(f"{testnet}: {_total(known, unknown)}")
     if not rows:
-        return f"cluster {cluster}: no volumes of testnets\n"
-    return "\n".join([f"cluster {cluster}", table(head, rows), *totals, _dated(spent.prices_of), ""])
+        return f"cluster {cluster}: no volumes of testnets"
+    unknown = _sum(spent.rows)[1]
+    return "\n".join([f"cluster {cluster}", table(head, rows), *totals, _dated(spent.prices_of, unknown)])
 
 
 def _sum(rows: "Iterable[Spent]") -> tuple[float, list[str]]:
@@ -178,11 +181,16 @@ def _usd(usd: float | None) -> str:
 
 def _total(known: float, unknown: Iterable[str]) -> str:
     names = ", ".join(unknown)
-    return f"at least {known:,.2f} USD/month (no price known for {names})" if names else f"{known:,.2f} USD/month"
+    if not names:
+        return f"{known:,.2f} USD/month"
+    return f"{f'at least {known:,.2f} USD/month' if known else 'unknown'} (no price known for {names})"
 
 
-def _dated(date: str | None) -> str:
-    return f"prices of {date}: {_WHAT}" if date else "prices: none needed or known"
+def _dated(date: str | None, unknown: Collection[str]) -> str:
+    """Of when the prices are, and what they are of."""
+    if date:
+        return f"prices of {date}: {_WHAT}"
+    return "no price list has any of these" if unknown else "nothing of this is billed: it lies on this machine"
 
 
 def _difference(first: "Estimate", other: "Estimate") -> str:

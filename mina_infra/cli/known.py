@@ -18,12 +18,14 @@ def known_issues_of(place: Place, file: Path | None = None) -> tuple[KnownIssue,
 
     Raises SpecError with the line of each mistake.
     """
-    from mina_infra.guardian.crashes.known import Action, KnownIssue
-    from mina_infra.spec.known_issues import FILE, load_known_issues
+    from mina_infra.spec.stack_file import KNOWN_ISSUES_FILE
 
-    path = file or place.project / FILE
+    path = file or place.project / KNOWN_ISSUES_FILE
     if file is None and not path.exists():
         return ()
+    from mina_infra.guardian.crashes.known import Action, KnownIssue
+    from mina_infra.spec.known_issues import load_known_issues
+
     return tuple(
         KnownIssue(
             entry.issue,

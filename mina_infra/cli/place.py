@@ -65,17 +65,27 @@ class Place:
         return outputs(self.environment())
 
     def ask(self, question: Callable[[KubeApi], Awaitable[R]]) -> R:
-        """Open the stack's cluster for one question. Raises ClusterError."""
-        return _ask(self.environment(), question)
+        """Open the stack's cluster for one question; the engine has no part in it. Raises SpecError, ClusterError."""
+        return _ask(*self._access(), question)
+
+    def _access(self) -> tuple[Path, str]:
+        """Kubeconfig and context of the stack's cluster. Raises SpecError or ClusterError."""
+        if self.embedded is not None:
+            cluster = self.cluster()
+            return cluster.kubeconfig, cluster.context
+        from mina_infra.spec.stack_file import load_cluster
+
+        named = load_cluster(self.stack_file)
+        return Path(named.kubeconfig).expanduser(), named.context
 
 
-def _ask(environment: EngineEnvironment, question: Callable[[KubeApi], Awaitable[R]]) -> R:
+def _ask(kubeconfig: Path | None, context: str | None, question: Callable[[KubeApi], Awaitable[R]]) -> R:
     import asyncio
 
     from mina_infra.cluster.api import KubeApi
 
     async def session() -> R:
-        async with KubeApi.from_kubeconfig(environment.kubeconfig, environment.context) as api:
+        async with KubeApi.from_kubeconfig(kubeconfig, context) as api:
             return await question(api)
 
     return asyncio.run(session())
@@ -111,7 +121,8 @@ class Site:
 
     def ask(self, question: Callable[[KubeApi], Awaitable[R]]) -> R:
         """Open the cluster for one question. Raises ClusterError."""
-        return _ask(next(iter(self.environments.values())), question)
+        any_of_them = next(iter(self.environments.values()))
+        return _ask(any_of_them.kubeconfig, any_of_them.context, question)
 
 
 def sites_of(stacks: Sequence[str] | None, *, only_local: bool, cluster: str) -> tuple[list[Site], dict[str, str]]:
@@ -157,7 +168,7 @@ def _embedded_sites(chosen: Sequence[str], project: Path, cluster: str) -> tuple
 
 
 def _has_testnet(stack_file: Path) -> bool:
-    from mina_infra.spec.load import has_testnet
+    from mina_infra.spec.stack_file import has_testnet
 
     try:
         return has_testnet(stack_file)
@@ -167,12 +178,10 @@ def _has_testnet(stack_file: Path) -> bool:
 
 def is_local(stack_file: Path) -> bool:
     """Whether a stack file is meant for the embedded cluster."""
-    from mina_infra.spec.load import STORAGE_KEY, TESTNET_KEY
-    from mina_infra.spec.yaml_file import read_yaml
+    from mina_infra.spec.stack_file import STORAGE_KEY, TESTNET_KEY, read_config
 
     try:
-        data, _ = read_yaml(stack_file)
-        config = data["config"]
+        config, _ = read_config(stack_file)
         return bool(config.get(TESTNET_KEY, config.get(STORAGE_KEY))["target"]["provider"] == "local")
     except (MinaInfraError, KeyError, TypeError, AttributeError):
         return False  # whatever is wrong with the file is reported with its line by whoever needs more of it

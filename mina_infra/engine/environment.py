@@ -34,7 +34,7 @@ from mina_infra.plan.localize import localize, localize_storage
 from mina_infra.spec import load_cluster
 from mina_infra.spec.hold import Held, with_held
 from mina_infra.spec.job_run import JobRun
-from mina_infra.spec.load import CLUSTER_KEY, MONITORING_KEY, STORAGE_KEY, TESTNET_KEY, has_testnet
+from mina_infra.spec.stack_file import CLUSTER_KEY, MONITORING_KEY, STORAGE_KEY, TESTNET_KEY, has_testnet
 
 PROJECT = "mina-infra"
 """Name of the Pulumi project, as in Pulumi.yaml; part of every URN, so it never changes."""

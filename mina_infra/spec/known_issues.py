@@ -22,8 +22,6 @@ from mina_infra.spec.explain import issues_of, not_plain, shown
 from mina_infra.spec.fields import _Model
 from mina_infra.spec.yaml_file import read_yaml
 
-FILE = "known-issues.yaml"
-
 
 def _fingerprint(text: str | None) -> str | None:
     if text is not None and not re.fullmatch("[0-9a-f]{12}", text):

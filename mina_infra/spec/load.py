@@ -12,19 +12,23 @@ from mina_infra.spec import job_scripts, rules, runtime_config
 from mina_infra.spec.benchmark import Benchmark
 from mina_infra.spec.errors import Issue, SpecError
 from mina_infra.spec.explain import issues_of, not_plain
-from mina_infra.spec.models import ClusterConfig, TestnetSpec
+from mina_infra.spec.models import TestnetSpec
 from mina_infra.spec.monitoring import Monitoring
 from mina_infra.spec.partial import read_rest, unrelated
+from mina_infra.spec.stack_file import (
+    BENCHMARK_KEY,
+    CLUSTER_KEY,
+    MONITORING_KEY,
+    STORAGE_KEY,
+    TESTNET_KEY,
+    ClusterConfig,
+    read_config,
+)
 from mina_infra.spec.storage import ClusterStorage
-from mina_infra.spec.yaml_file import Marks, read_yaml
+from mina_infra.spec.yaml_file import Marks
 
 Rule = Callable[[TestnetSpec], Iterable[Issue]]
 StorageRule = Callable[[ClusterStorage], Iterable[Issue]]
-TESTNET_KEY = "mina-infra:testnet"
-CLUSTER_KEY = "mina-infra:cluster"
-MONITORING_KEY = "mina-infra:monitoring"
-BENCHMARK_KEY = "mina-infra:benchmark"
-STORAGE_KEY = "mina-infra:storage"
 PARTS: Mapping[str, type[BaseModel]] = {
     CLUSTER_KEY: ClusterConfig, MONITORING_KEY: Monitoring, BENCHMARK_KEY: Benchmark,
 }  # fmt: skip
@@ -37,9 +41,8 @@ def load_stack_spec(
     file: FilePath, more_rules: Iterable[Rule] = (), storage_rules: Iterable[StorageRule] = ()
 ) -> TestnetSpec:
     """The testnet of a Pulumi stack file, with its runtime config read from beside it. Raises SpecError."""
-    data, marks = read_yaml(file)
-    config = data.get("config") if isinstance(data, Mapping) else None
-    if not isinstance(config, Mapping) or TESTNET_KEY not in config:
+    config, marks = read_config(file)
+    if TESTNET_KEY not in config:
         hint = "See README, 'The document'."
         raise SpecError([marks.locate(Issue((), f"no testnet: 'config: {TESTNET_KEY}:' is missing.", hint))])
     spec, issues = _judge(config[TESTNET_KEY], file.parent, more_rules)
@@ -62,11 +65,6 @@ def parse(data: Any, *, base: FilePath, more_rules: Iterable[Rule] = ()) -> Test
     return spec
 
 
-def load_cluster(file: FilePath) -> ClusterConfig:
-    """The cluster that a Pulumi stack file names. Raises SpecError, also when it names none."""
-    return _load_part(file, ClusterConfig, CLUSTER_KEY)
-
-
 def load_monitoring(file: FilePath) -> Monitoring:
     """What a stack file wants to be watched over; the defaults where it says nothing. Raises SpecError."""
     return _load_part(file, Monitoring, MONITORING_KEY)
@@ -74,21 +72,13 @@ def load_monitoring(file: FilePath) -> Monitoring:
 
 def load_storage(file: FilePath, rules: Iterable[StorageRule] = ()) -> ClusterStorage | None:
     """The storage classes that a stack file declares for its cluster; None where it has none. Raises SpecError."""
-    data, marks = read_yaml(file)
-    config = data.get("config") if isinstance(data, Mapping) else None
-    if not isinstance(config, Mapping) or STORAGE_KEY not in config:
+    config, marks = read_config(file)
+    if STORAGE_KEY not in config:
         return None
     part, issues = _judge_storage(config[STORAGE_KEY], rules)
     if part is None or issues:
         raise SpecError(_located(issues, marks, STORAGE_KEY))
     return part
-
-
-def has_testnet(file: FilePath) -> bool:
-    """Whether a stack file has a testnet; a cluster's own stack may declare nothing but storage. Raises SpecError."""
-    data, _ = read_yaml(file)
-    config = data.get("config") if isinstance(data, Mapping) else None
-    return not isinstance(config, Mapping) or TESTNET_KEY in config or STORAGE_KEY not in config
 
 
 def load_benchmark(file: FilePath) -> Benchmark:
@@ -97,9 +87,8 @@ def load_benchmark(file: FilePath) -> Benchmark:
 
 
 def _load_part(file: FilePath, model: type[M], key: str) -> M:
-    data, marks = read_yaml(file)
-    config = data.get("config") if isinstance(data, Mapping) else None
-    part, issues = _judge_part(config.get(key, {}) if isinstance(config, Mapping) else {}, model)
+    config, marks = read_config(file)
+    part, issues = _judge_part(config.get(key, {}), model)
     if part is None:
         raise SpecError(_located(issues, marks, key))
     return part

@@ -204,22 +204,6 @@ class ThresholdsSpec(Thresholds):
         return value if info.field_name == "profile" else number(value)
 
 
-class ClusterConfig(_Model):
-    """Which cluster a stack deploys to: `mina-infra:cluster` in its stack file."""
-
-    context: Annotated[str, Field(min_length=1)]
-    """Context of the kubeconfig; never the current one, which is whatever was used last."""
-    kubeconfig: Annotated[str, Field(min_length=1)] = "~/.kube/config"
-    """Path of the kubeconfig."""
-    identifier: Annotated[str, Field(min_length=1)] | None = None
-    """Name of this cluster for ever; the context when left out. Changing it replaces every object."""
-
-    @property
-    def identity(self) -> str:
-        """Which cluster this is (docs/facts.md: pulumi/cluster-identifier)."""
-        return self.identifier or self.context
-
-
 PostDeployStep = Literal["verify", "publish"]
 
 

@@ -14,9 +14,16 @@ from pydantic.json_schema import models_json_schema
 
 from mina_infra.outputs import OutputsDocument
 from mina_infra.spec.benchmark import Benchmark
-from mina_infra.spec.load import BENCHMARK_KEY, CLUSTER_KEY, MONITORING_KEY, STORAGE_KEY, TESTNET_KEY
-from mina_infra.spec.models import ClusterConfig, TestnetSpec
+from mina_infra.spec.models import TestnetSpec
 from mina_infra.spec.monitoring import Monitoring
+from mina_infra.spec.stack_file import (
+    BENCHMARK_KEY,
+    CLUSTER_KEY,
+    MONITORING_KEY,
+    STORAGE_KEY,
+    TESTNET_KEY,
+    ClusterConfig,
+)
 from mina_infra.spec.storage import ClusterStorage
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

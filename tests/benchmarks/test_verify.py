@@ -32,6 +32,11 @@ def test_aims_that_are_missed_are_told() -> None:
     assert "false alarm of forks" in replace(GOOD, failed=("forks",)).wrong()[0]
 
 
+def test_a_slow_start_is_told() -> None:
+    assert benchmark.slow_starts({benchmark.HELP: 0.3, benchmark.LOADING: 0.45}) == []
+    assert "0.31 s, may take 0.3 s" in benchmark.slow_starts({benchmark.HELP: 0.31, benchmark.LOADING: 0.4})[0]
+
+
 def test_the_present_way_is_extrapolated_from_the_time_of_each_kind_of_pod() -> None:
     course = Course(3, 50.0, (PodCost(5.0, True), PodCost(7.0, True), PodCost(46.0, False)))
     assert (course.each(True), course.each(False)) == (6.0, 46.0)

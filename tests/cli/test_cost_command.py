@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from mina_infra.cli.cost import _dated, _total
 from tests.cli.conftest import Command
 
 
@@ -42,6 +43,21 @@ def test_another_type_that_would_be_refused_is_refused(mina_infra: Command) -> N
 def test_the_embedded_clusters_disks_cost_nothing(mina_infra: Command) -> None:
     answer = mina_infra("cost", "-s", "local")
     assert "as planned: 0.00 USD/month" in answer.out
+    assert answer.out.endswith("\nnothing of this is billed: it lies on this machine\n")
+
+
+@pytest.mark.parametrize(
+    ("date", "unknown", "said"),
+    [
+        ("2026-08-20", ["ebs"], "prices of 2026-08-20: list prices of disks alone"),
+        (None, ["ebs"], "no price list has any of these"),
+        (None, [], "nothing of this is billed"),
+    ],
+)
+def test_of_when_the_prices_are_is_told_where_there_are_any(date: str | None, unknown: list[str], said: str) -> None:
+    assert _dated(date, unknown).startswith(said)
+    assert "USD" not in _total(0.0, ["ebs"])
+    assert _total(1.0, ["ebs"]).startswith("at least 1.00 USD/month")
 
 
 def test_comparing_needs_a_plan(mina_infra: Command) -> None:

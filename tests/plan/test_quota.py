@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mina_infra.plan import TestnetPlan
-from mina_infra.spec.load import TESTNET_KEY
+from mina_infra.spec.stack_file import TESTNET_KEY
 from mina_infra.storage.quota import coarse
 from tests.plan.testnets import ROOT, plan, zoo
 

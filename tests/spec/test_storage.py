@@ -12,7 +12,7 @@ import yaml
 
 from mina_infra.plan import load_classes, load_stack
 from mina_infra.spec import DiskType, Retention, SpecError, load_stack_spec, parse_storage, schema
-from mina_infra.spec.load import has_testnet
+from mina_infra.spec.stack_file import has_testnet
 
 ROOT = Path(__file__).parents[2]
 TARGET = {"provider": "gke", "region": "us-central1"}
