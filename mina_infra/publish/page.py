@@ -26,7 +26,7 @@ h1 { margin: 0; font-size: 1.75rem } h2 { margin: 2rem 0 .5rem; font-size: 1.15r
 .scroll { overflow-x: auto } table { border-collapse: collapse; width: 100% }
 th, td { padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
 th { color: var(--soft); font-weight: 500; font-size: .875rem } td.number { font-variant-numeric: tabular-nums }
-code, pre { font: .875rem/1.5 ui-monospace, monospace } td code { white-space: nowrap }
+code, pre { font: .875rem/1.5 ui-monospace, monospace } td code, td:first-child { white-space: nowrap }
 pre { overflow-x: auto; padding: .75rem 1rem; border-radius: .375rem; background: var(--panel) }
 """
 
@@ -37,7 +37,8 @@ def render(outputs: OutputsDocument, seeds: Sequence[Seed], verdict: Verdict, si
     """The page. `since`: the moment from which on it has said just this."""
     mood = "good" if verdict.healthy else "bad"
     moment = f"{since:%Y-%m-%d %H:%M:%S} UTC"
-    passed = sum(finding.state is State.PASS for finding in verdict.findings)
+    asked = [finding for finding in verdict.findings if finding.asked]
+    passed = sum(finding.state is State.PASS for finding in asked)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -49,7 +50,7 @@ def render(outputs: OutputsDocument, seeds: Sequence[Seed], verdict: Verdict, si
 <body>
 <h1>{escape(outputs.testnet)}</h1>
 <p><span class="state {mood}" id="verdict">{escape(str(verdict.health))}</span>
-<span class="soft">{passed} of {len(verdict.findings)} checks passed; so since
+<span class="soft">{passed} of {len(asked)} checks passed; so since
 <time id="since" datetime="{since.isoformat()}">{moment}</time></span></p>
 <h2>Seeds</h2>
 {_table(("Name", "Multiaddress"), _seed_rows(seeds))}
@@ -101,8 +102,8 @@ def _role_rows(outputs: OutputsDocument, verdict: Verdict) -> Iterable[Sequence[
 def _check_rows(verdict: Verdict) -> Iterable[Sequence[str]]:
     purpose = {check.name: check.runbook for check, _ in CHECKS}
     for finding in verdict.findings:
-        mood = "good" if finding.state is State.PASS else "bad"
-        state = f'<span class="{mood}">{escape(finding.state)}</span>'
+        mood = "good" if finding.state is State.PASS else "bad" if finding.asked else "soft"
+        state = f'<span class="{mood}">{escape(finding.state if finding.asked else "not asked")}</span>'
         yield escape(finding.check), state, escape(purpose.get(finding.check, ""))
 
 

@@ -19,7 +19,7 @@ from mina_infra.guardian.checks import CHECKS
 from mina_infra.guardian.forks import Standing
 from mina_infra.guardian.reports.drawing import CELL, CELL_HEIGHT, draw_strip, draw_tree
 from mina_infra.guardian.reports.json import time_text
-from mina_infra.guardian.reports.text import last_line, row_words
+from mina_infra.guardian.reports.text import last_line, moment_words, row_words
 from mina_infra.guardian.verdict import Health, NodeSight, Verdict
 
 # Controls, and the marks that turn the direction of the text around them.
@@ -57,7 +57,8 @@ def _template() -> Template:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_finalize
     )
     environment.filters["row_words"] = row_words
-    environment.filters["time"] = lambda moment: time_text(moment) if moment else ""
+    environment.filters["time"] = time_text
+    environment.filters["moment"] = moment_words
     source = files("mina_infra.guardian.reports").joinpath("verdict.html.jinja").read_text(encoding="utf-8")
     return environment.from_string(source)
 

@@ -12,8 +12,7 @@ from html import escape
 
 from mina_infra.guardian.findings import Finding, State
 from mina_infra.guardian.instability import Stability
-from mina_infra.guardian.reports.json import time_text
-from mina_infra.guardian.reports.text import finding_lines, last_line
+from mina_infra.guardian.reports.text import finding_lines, last_line, moment_words
 from mina_infra.guardian.verdict import Health, Verdict
 
 LIMIT_BYTES = 2**20
@@ -54,7 +53,7 @@ def error_lines(verdict: Verdict) -> list[str]:
 def _criterion_rows(verdict: Verdict) -> Iterable[Sequence[str]]:
     for each in verdict.criteria:
         mark = _CRITERION_MARKS[each.state] if each.asked else "➖"
-        since = time_text(each.since) if each.since else ""
+        since = moment_words(each.since) if each.since and each.state is Stability.UNSTABLE else ""
         yield mark, f"{each.number} {each.criterion.title}", str(each.state), since, each.summary
 
 

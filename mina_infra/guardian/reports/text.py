@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from mina_infra.guardian.findings import Finding, Row, State
-from mina_infra.guardian.instability import Judgement
-from mina_infra.guardian.reports.json import time_text
+from mina_infra.guardian.instability import Judgement, Stability
 from mina_infra.guardian.verdict import Health, Verdict
 
 _MARKS = {State.PASS: "✓", State.FAIL: "✗", State.UNKNOWN: "?"}
@@ -18,15 +19,36 @@ def text(verdict: Verdict) -> str:
         lines += finding_lines(finding)
     for judgement in verdict.unstable:
         lines += _criterion_lines(judgement)
+    lines += criteria_lines(verdict)
     lines.append(last_line(verdict))
     return "\n".join(lines) + "\n"
+
+
+def moment_words(moment: datetime) -> str:
+    """To the second, for people; the JSON has the milliseconds."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def criteria_lines(verdict: Verdict) -> list[str]:
+    """How many of the runbook's criteria are stable, and why others are unknown. No line where checks were left out."""
+    if not verdict.criteria or verdict.skipped:
+        return []
+    stable = sum(each.state is Stability.STABLE for each in verdict.criteria)
+    words = [f"{stable} of the runbook's {len(verdict.criteria)} stable"]
+    words += [f"{len(verdict.unstable)} unstable"] * bool(verdict.unstable)
+    unknown: dict[str, list[str]] = {}
+    for each in verdict.criteria:
+        if each.state is Stability.UNKNOWN:
+            unknown.setdefault(each.summary, []).append(str(each.number))
+    words += [f"{' and '.join(numbers)} unknown ({why})" for why, numbers in unknown.items()]
+    return [f"criteria {', '.join(words)}"]
 
 
 def last_line(verdict: Verdict) -> str:
     """`qa: healthy, 7 checks passed, 200 nodes, in 12 s`."""
     asked = [finding for finding in verdict.findings if finding.asked]
     counts = {state: sum(finding.state is state for finding in asked) for state in State}
-    words = [f"{counts[State.PASS]} checks passed"]
+    words = [f"{counts[State.PASS]} check{'s' * (counts[State.PASS] != 1)} passed"]
     words += [f"{counts[State.FAIL]} failed"] * bool(counts[State.FAIL])
     words += [f"{counts[State.UNKNOWN]} could not tell"] * bool(counts[State.UNKNOWN])
     unasked = sum(not finding.asked for finding in verdict.findings)
@@ -59,7 +81,7 @@ def finding_lines(finding: Finding, *, whole: bool = False) -> list[str]:
 def _criterion_lines(judgement: Judgement) -> list[str]:
     """One criterion of the runbook by which the testnet is unstable; its evidence stands with the checks."""
     event = judgement.event
-    since = f" since {time_text(judgement.since)}" if judgement.since else ""
+    since = f" since {moment_words(judgement.since)}" if judgement.since else ""
     lines = [
         f"! criterion {judgement.number}  {judgement.criterion.title}{since}",
         f"    seen      {judgement.summary}",
