@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from mina_infra.cli.operate import DEPLOYED, Network
+from mina_infra.cli.operate import REACHED, Reached
 from mina_infra.cli.options import HERE, Json, Where
 from mina_infra.cli.place import Place
 from mina_infra.errors import ClusterError, EngineError
@@ -61,7 +61,7 @@ def rbac(
 
 def doctor(
     *,
-    network: Network = DEPLOYED,
+    network: Reached = REACHED,
     role: Annotated[
         list[Duties] | None,
         Parameter(negative="", help="Roles that the account must have besides observer. Repeatable."),
@@ -95,7 +95,7 @@ def doctor(
     return exit_code(lines)
 
 
-def _document(network: Network, place: Place) -> "tuple[OutputsDocument, bool]":
+def _document(network: Reached, place: Place) -> "tuple[OutputsDocument, bool]":
     """What was deployed, or what would be."""
     try:
         return network.document(place), True

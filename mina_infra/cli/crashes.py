@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from mina_infra.cli.known import known_issues_of
-from mina_infra.cli.operate import DEPLOYED, Network
+from mina_infra.cli.operate import PLANNED, Deployed
 from mina_infra.cli.options import Json
 from mina_infra.cli.place import Place
 from mina_infra.errors import EngineError
@@ -26,7 +26,7 @@ KnownFile = Annotated[
 
 def crashes(
     *,
-    network: Network = DEPLOYED,
+    network: Deployed = PLANNED,
     since: Annotated[str, Parameter(help="How far back: 90m, 24h, 7d.")] = "24h",
     issue: Annotated[
         str | None, Parameter(help="Fingerprint (or its beginning) of which to write an issue, in Markdown.")
@@ -40,7 +40,7 @@ def crashes(
             help="Ask Google's Cloud Logging, too: it also knows pods that are gone. Needs the extra `gcp`.",
         ),
     ] = False,
-    output: Annotated[Literal["text", "json"], Parameter(name=["--output", "-o"], help="text or json.")] = "text",
+    output: Annotated[Literal["text", "json"], Parameter(name=["--format", "-o"], help="text or json.")] = "text",
     json: Json = False,
 ) -> int:
     """What has crashed, one line for each bug, however many nodes it met; with --issue the text to file.

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from mina_infra.cli.console import Reporter
 from mina_infra.cli.deploy import confirm
-from mina_infra.cli.operate import DEPLOYED, Network
+from mina_infra.cli.operate import REACHED, Reached
 from mina_infra.cli.options import Json, Yes
 from mina_infra.cli.place import Place
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def join(
     *,
-    network: Network = DEPLOYED,
+    network: Reached = REACHED,
     namespace: Annotated[
         str | None, Parameter(help="Namespace to make for it and to delete afterwards. Default: TESTNET-join-RANDOM.")
     ] = None,

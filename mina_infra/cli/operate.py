@@ -54,16 +54,29 @@ class Deployed(Where):
         return plan_testnet(load_stack(place.stack_file)).outputs
 
 
+PLANNED = Deployed()
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Network(Deployed):
-    """A deployed testnet, as operation sees it."""
+class Reached(Deployed):
+    """A deployed testnet, and how its daemons are asked."""
+
+    road: Way = "auto"
+
+
+REACHED = Reached()
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Network(Reached):
+    """A deployed testnet that is judged."""
 
     deadline: Annotated[
         float | None,
         Parameter(help="Seconds to wait for a network that still starts. Default: 1800, on the embedded cluster 300."),
     ] = None
-    road: Way = "auto"
 
     def session(self, reporter: Reporter, out: Path | None = None) -> Session:
         """Steps on this testnet. Raises EngineError when nothing is deployed."""
@@ -74,7 +87,7 @@ class Network(Deployed):
 DEPLOYED = Network()
 
 
-def seeds(*, network: Network = DEPLOYED, json: Json = False) -> int:
+def seeds(*, network: Deployed = PLANNED, json: Json = False) -> int:
     """Print the multiaddresses of the seeds, one a line, as a daemon's -peer-list-file wants them."""
     from mina_infra.publish.seeds import peers_text, seed_list, seeds_json
 
@@ -111,7 +124,14 @@ def _read(file: Path, place: Place) -> "OutputsDocument":
         return OutputsDocument.model_validate(data.get("testnet", data) if "schema" not in data else data)
     except OSError as error:
         raise EngineError(f"cannot read {file}: {error.strerror}") from error
-    except (ValueError, AttributeError, ValidationError) as error:
-        raise EngineError(
-            f"{file} is not an outputs document ({error}). Make one with: mina-infra outputs -s {place.stack}"
-        ) from error
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}" for each in error.errors()]
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise EngineError(_not_one(file, place, "; ".join(wrong[:3]) + more)) from error
+    except (ValueError, AttributeError) as error:
+        raise EngineError(_not_one(file, place, str(error))) from error
+
+
+def _not_one(file: Path, place: Place, why: str) -> str:
+    made = place.command("outputs")
+    return f"{file} is not an outputs document ({why}). Make one with: {made}"

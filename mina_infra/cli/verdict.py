@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from mina_infra.cli.console import Reporter
-from mina_infra.cli.operate import DEPLOYED, Network
+from mina_infra.cli.operate import DEPLOYED, PLANNED, Deployed, Network
 from mina_infra.cli.options import Json
+from mina_infra.errors import EngineError
 
 if TYPE_CHECKING:
     from mina_infra.guardian.verdict import Verdict
@@ -73,23 +74,24 @@ def verify(
     return 1 if strict and verdict.healthy and verdict.warned else verdict.exit_code
 
 
-def explain(name: str, /, *, network: Network = DEPLOYED, profile: Profile = None) -> int:
+def explain(name: str = "", /, *, network: Deployed = PLANNED, profile: Profile = None) -> int:
     """What a check or a criterion asks of this testnet: the rule, the numbers in force and why, what to do.
 
     Parameters
     ----------
     name
-        A check (`sync`), a criterion (`network-forks`) or the number of one (1 to 8).
+        A check (`sync`), a criterion (`network-forks`) or the number of one (1 to 8). Without it: those that there are.
     """
     from mina_infra.guardian.criteria import criteria_of
+    from mina_infra.guardian.explain import contents
     from mina_infra.guardian.explain import explain as words
 
-    print(words(name, criteria_of(network.planned(), profile)), end="")
+    print(words(name, criteria_of(network.planned(), profile)) if name else contents(), end="")
     return 0
 
 
 def _left_out(only: list[str], skip: list[str]) -> frozenset[str]:
-    """The checks that `--only` and `--skip` leave out. Raises NoSuchCheckError."""
+    """The checks that `--only` and `--skip` leave out. Raises NoSuchCheckError, and EngineError when none is left."""
     if not only and not skip:
         return frozenset()
     from mina_infra.guardian.checks import CHECKS
@@ -99,7 +101,10 @@ def _left_out(only: list[str], skip: list[str]) -> frozenset[str]:
     for name in (*only, *skip):
         if name not in names:
             raise NoSuchCheckError(name, names)
-    return frozenset(name for name in names if name in skip or (only and name not in only))
+    left_out = frozenset(name for name in names if name in skip or (only and name not in only))
+    if len(left_out) == len(names):
+        raise EngineError("--only and --skip leave no check to make; take one of them away")
+    return left_out
 
 
 def _tell_github(verdict: "Verdict", environ: Mapping[str, str]) -> None:

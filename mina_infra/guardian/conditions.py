@@ -236,10 +236,15 @@ def _failed(sight: Sight, check: str, healthy: str) -> Seen:
 def _as_found(finding: Finding | None, check: str, healthy: str) -> Seen:
     """What a check that did not fail says."""
     if finding is None:
-        return Seen(Condition.OPEN, f"the check {check} did not look", asked=False)
+        why = "no outsider was let in; `mina-infra verify --join` does" if check == JOIN else _did_not_look(check)
+        return Seen(Condition.OPEN, why, asked=False)
     if finding.state is State.PASS:
         return Seen(Condition.ABSENT, finding.summary, confidence=healthy)
     return Seen(Condition.OPEN, finding.summary, finding.evidence, asked=finding.asked)
+
+
+def _did_not_look(check: str) -> str:
+    return f"the check {check} did not look"
 
 
 def _looping_producers(sight: Sight) -> list[str]:
@@ -256,9 +261,9 @@ def _looping_producers(sight: Sight) -> list[str]:
 
 def _why_open(crashed: Finding | None, produced: Finding | None, persistent: bool) -> str:
     if persistent:
-        why = produced.summary if produced else f"the check {production.CHECK.name} did not look"
+        why = produced.summary if produced else _did_not_look(production.CHECK.name)
         return f"crashes persist; whether production suffers cannot be told: {why}"
-    return crashed.summary if crashed else f"the check {crashes.CHECK.name} did not look"
+    return crashed.summary if crashed else _did_not_look(crashes.CHECK.name)
 
 
 def _new_nodes(sight: Sight) -> list[str]:

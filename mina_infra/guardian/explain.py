@@ -32,6 +32,14 @@ class NoSuchCheckError(MinaInfraError):
         super().__init__(f"no check or criterion is called {name!r}.{meant} There are: {', '.join(allowed)}")
 
 
+def contents() -> str:
+    """What can be explained: a line for each check and criterion."""
+    width = max(len(name) for name in (*(check.name for check, _ in _MODULES), *(each.name for each in CRITERIA)))
+    checks = [f"  {check.name:<{width}}  {_question(module)}" for check, module in _MODULES]
+    criteria = [f"  {each.name:<{width}}  {each.number} {each.title}" for each in CRITERIA]
+    return "\n".join(["checks", *checks, "criteria of an unstable testnet", *criteria]) + "\n"
+
+
 def explain(name: str, criteria: Criteria) -> str:
     """The formula with the numbers that are in force. `name`: of a check or criterion, or the number of a criterion.
 
@@ -48,8 +56,7 @@ def explain(name: str, criteria: Criteria) -> str:
 
 def _check(check: CheckInfo, module_name: str, criteria: Criteria) -> list[str]:
     module = sys.modules[module_name]
-    question = (module.__doc__ or "").strip().splitlines()[0]
-    lines = [f"check {check.name}: {question}", f"runbook   {check.runbook}"]
+    lines = [f"check {check.name}: {_question(module_name)}", f"runbook   {check.runbook}"]
     rule = inspect.getdoc(module.judge) if hasattr(module, "judge") else None
     lines += ["rule", *_indented(rule)] * bool(rule)
     lines += [f"warm-up   {check.warm_up.count} slots ({_duration(criteria.seconds(check.warm_up.count))})"]
@@ -63,6 +70,10 @@ def _check(check: CheckInfo, module_name: str, criteria: Criteria) -> list[str]:
     used = [f"{each.number} {each.title}" for each in CRITERIA if check.name in each.checks]
     lines += [f"criteria  {'; '.join(used)}"] * bool(used)
     return [*lines, *_event(runbook.unstable(criteria.profile) if used else runbook.other(criteria.profile))]
+
+
+def _question(module_name: str) -> str:
+    return (sys.modules[module_name].__doc__ or "").strip().splitlines()[0]
 
 
 def _criterion(criterion: Criterion, criteria: Criteria) -> list[str]:

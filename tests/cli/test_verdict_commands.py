@@ -61,6 +61,12 @@ def test_only_and_skip_choose_the_checks(mina_infra: Command, here: World, docum
     assert "inventory" not in [each["check"] for each in json.loads(answer.out)["checks"]]
 
 
+def test_a_choice_that_leaves_no_check_is_refused(mina_infra: Command) -> None:
+    answer = mina_infra("verify", "--outputs", "nowhere.json", "--only", "sync", "--skip", "sync")
+    assert answer.code == 1
+    assert "leave no check" in answer.err
+
+
 def test_a_check_that_does_not_exist_is_told_with_those_that_do(mina_infra: Command) -> None:
     answer = mina_infra("verify", "--outputs", "nowhere.json", "--only", "snyc")
     assert answer.code == 1
@@ -127,6 +133,11 @@ def test_explain_has_a_rule_and_what_to_do_for_everything(
     assert answer.code == 0
     assert "\nrule\n" in answer.out
     assert "to do     Blocker" in answer.out or "to do     Minor" in answer.out
+
+
+def test_explain_without_a_name_lists_what_can_be_explained(mina_infra: Command) -> None:
+    words = mina_infra("explain").out.split()
+    assert {*NAMES, "join", *(each.name for each in CRITERIA)} <= set(words)
 
 
 def test_explain_prints_the_numbers_of_this_stack(mina_infra: Command, here: World, tmp_path: Path) -> None:
