@@ -22,7 +22,7 @@ Profile = Annotated[
 def alerts(
     *,
     stack: Stack = DEFAULT_STACK,
-    format: Literal["table", "prometheus", "operator"] = "table",
+    format: Annotated[Literal["table", "prometheus", "operator"], Parameter(name=["--format", "-o"])] = "table",
     about: About = None,
     profile: Profile = None,
 ) -> int:

@@ -95,4 +95,10 @@ def run(arguments: list[str] | None = None) -> None:
     except MinaInfraError as error:
         errors.print(str(error), markup=False, soft_wrap=True, style="red" if errors.is_terminal else None)
         sys.exit(2 if isinstance(error, ClusterError) else 1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A full disk, a folder that is read-only: whatever file it is, the user can mend it and we cannot.
+        errors.print(f"{error.filename}: {error.strerror}", markup=False, soft_wrap=True)
+        sys.exit(1)
     sys.exit(code or 0)

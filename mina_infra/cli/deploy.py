@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -22,7 +22,7 @@ from mina_infra.errors import EngineError
 if TYPE_CHECKING:
     from mina_infra.engine.run import Preview
 
-Format = Literal["table", "yaml", "json"]
+Format = Annotated[Literal["table", "yaml", "json"], Parameter(name=["--format", "-o"])]
 
 
 def plan(*, stack: Stack = DEFAULT_STACK, format: Format = "table") -> int:
@@ -135,13 +135,23 @@ def print_preview(digest: object) -> None:
     assert isinstance(digest, dict)
     steps = [step for step in digest.get("steps", []) if step["op"] not in ("same", "read", "refresh")]
     for step in steps:
-        kind, name = step["urn"].split("::")[-2].split("$")[-1], step["urn"].split("::")[-1]
+        kind, name = _kind(step), step["urn"].split("::")[-1]
         reasons = ", ".join(step.get("replaceReasons") or step.get("diffReasons") or ())
         print(f"{step['op']:<10} {kind.split(':')[-1]:<22} {name}{f'  ({reasons})' if reasons else ''}")
     for diagnostic in digest.get("diagnostics", []):
         if diagnostic.get("severity") == "error":
             print(f"error      {diagnostic['message'].strip()}")
-    print(f"{len(steps)} of {len(digest.get('steps', []))} resources would change")
+    print(f"{_objects(steps)} of {_objects(digest.get('steps', []))} objects would change")
+
+
+def _kind(step: Mapping[str, str]) -> str:
+    """The type of what a step is about, without those of what it lies in."""
+    return step["urn"].split("::")[-2].split("$")[-1]
+
+
+def _objects(steps: Sequence[Mapping[str, str]]) -> int:
+    """How many are about an object; components and providers exist for the engine alone."""
+    return sum(not _kind(step).startswith(("mina-infra:", "pulumi:")) for step in steps)
 
 
 def destroy(*, where: Where = HERE, yes: Yes = False) -> int:

@@ -13,7 +13,11 @@ from mina_infra.errors import EngineError, MinaInfraError
 
 Stacks = Annotated[
     list[str] | None,
-    Parameter(name=["--stack", "-s"], help="Only these stacks and their clusters. Default: all stacks of the project."),
+    Parameter(
+        name=["--stack", "-s"],
+        negative="",
+        help="Only these stacks and their clusters. Default: all stacks of the project.",
+    ),
 ]
 OnlyLocal = Annotated[
     bool, Parameter(name="--local", negative="", help="Only the embedded cluster, with every stack deployed there.")

@@ -93,7 +93,7 @@ def status(*, cluster: ClusterName = DEFAULT_CLUSTER) -> int:
 @app.command
 def fault(
     *names: Annotated[str, Parameter(help="Names of faults; without any and without --node, those that there are.")],
-    node: Annotated[list[str] | None, Parameter(help="Node that is to have them. Repeatable.")] = None,
+    node: Annotated[list[str] | None, Parameter(negative="", help="Node that is to have them. Repeatable.")] = None,
     heal: Annotated[bool, Parameter(negative="", help="Take them away; without names, all.")] = False,
     stack: Stack = DEFAULT_STACK,
     cluster: ClusterName = DEFAULT_CLUSTER,

@@ -64,7 +64,8 @@ def orphans(
         found += [(None, each) for each in of_snapshots.judge_listing(listed_snapshots, seen, names)]
         for name, reason in problems.items():
             reporter.say("unknown", f"{name}: {reason}", style="yellow")
-    print("\n".join(_line(site, each) for site, each in found) or "no orphans")
+    none = "no orphans where it could be told" if problems else "no orphans"
+    print("\n".join(_line(site, each) for site, each in found) or none)
     deleted = _delete(found, delete or [], yes=yes)
     left = any(each.sure and each.name not in deleted for _, each in found)
     return 1 if left else 2 if problems or any(not each.sure for _, each in found) else 0

@@ -15,7 +15,7 @@ def report(
     state: State = None,
     output: Annotated[
         Literal["text", "markdown", "json"],
-        Parameter(name=["--output", "-o"], help="For people, for a chat, for machines."),
+        Parameter(name=["--format", "-o"], help="For people, for a chat, for machines."),
     ] = "text",
 ) -> int:
     """How the last day was: verdict now, share of healthy time, incidents, production, the nodes that were worst.

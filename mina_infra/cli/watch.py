@@ -38,7 +38,7 @@ State = Annotated[
 ]
 Format = Annotated[
     Literal["text", "json"],
-    Parameter(name=["--output", "-o"], help="How messages are printed: lines for people, or one JSON object a line."),
+    Parameter(name=["--format", "-o"], help="How messages are printed: lines for people, or one JSON object a line."),
 ]
 
 

@@ -178,7 +178,8 @@ def ambient_environment(*, project: Path, stack: str) -> EngineEnvironment:
     found = shutil.which("pulumi")
     if found is None:
         raise EngineError(
-            "no `pulumi` on PATH; a real cluster needs the Pulumi CLI (https://www.pulumi.com/docs/install)"
+            "no `pulumi` on PATH; a real cluster needs the Pulumi CLI (https://www.pulumi.com/docs/install). "
+            "On the embedded cluster: --local"
         )
     stack_file = project / f"Pulumi.{stack}.yaml"
     if not stack_file.exists():

@@ -42,7 +42,7 @@ def publish(outputs: OutputsDocument, verdict: Verdict, folder: Path) -> Publish
     """Write peers.txt, seeds.json and index.html. The same seeds and states a second time touch no file.
 
     Raises PublishRefusedError, and leaves every file as it was, when the verdict is not healthy or not this testnet's,
-    when there is no seed, or when a seed was not seen with its identity.
+    when there is no seed, or when a seed was not seen with its identity; also where the folder cannot be written to.
     """
     seeds = seed_list(outputs)
     _refuse(outputs, verdict, seeds, folder)
@@ -52,8 +52,13 @@ def publish(outputs: OutputsDocument, verdict: Verdict, folder: Path) -> Publish
         SEEDS: seeds_json(outputs, seeds),
         PAGE: _page(outputs, seeds, verdict, folder / PAGE),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    written = [name for name, text in contents.items() if _write_if_changed(folder / name, text)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        written = [name for name, text in contents.items() if _write_if_changed(folder / name, text)]
+    except OSError as error:
+        raise PublishRefusedError(
+            f"cannot publish to {folder}: {error.strerror}. Name another folder: --out"
+        ) from error
     return Published(folder, tuple(seeds), tuple(written))
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from mina_infra.cluster.api import POD, KubeApi
-from mina_infra.errors import ClusterError
+from mina_infra.errors import ClusterError, EngineError
 from mina_infra.simulator import crash_words
 from mina_infra.simulator.condition import WELL, Condition
 from mina_infra.simulator.node import Node
@@ -74,10 +75,13 @@ async def annotate(
 ) -> dict[str, tuple[str, ...]]:
     """Give the nodes' pods these faults beside those that they have; healing takes them away, without names all.
 
-    What each node has then. Raises ClusterError, also for a name that means nothing and a node without a pod.
+    What each node has then. Raises ClusterError, also for a node without a pod, and EngineError for an unknown name.
     """
-    if unknown := [name for name in names if name not in NAMES]:
-        raise ClusterError(f"no fault is called {', '.join(unknown)}. There are: {', '.join(NAMES)}")
+    for name in names:
+        if name not in NAMES:
+            near = get_close_matches(name, NAMES, 1)
+            meant = f" Did you mean {near[0]}?" if near else ""
+            raise EngineError(f"no fault is called {name}.{meant} There are: {', '.join(NAMES)}")
     have: dict[str, tuple[str, ...]] = {}
     for node in nodes:
         pods = await api.objects(POD, namespace, labels=f"app={node}")

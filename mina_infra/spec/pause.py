@@ -39,9 +39,8 @@ def refuse_unknown(spec: TestnetSpec, nodes: Set[str]) -> None:
     issues = []
     for name in sorted(nodes - set(known)):
         near = nearest(name, list(known))
-        hint = (
-            f"Did you mean '{near}'?" if near else f"Its nodes are {', '.join(known[:5])}" + ", ..." * (len(known) > 5)
-        )
+        hint = f"Its nodes are {', '.join(known[:12])}" + ", ..." * (len(known) > 12)
+        hint = f"Did you mean '{near}'? {hint}" if near else hint
         issues.append(Issue((), f"testnet '{spec.name}' has no node '{name}'.", hint))
     if issues:
         raise SpecError(issues)

@@ -1,4 +1,4 @@
-"""Seeds as published: two that can be joined by, under the address and the identity that they have."""
+"""Seeds as published: two that let newcomers in, under the address and the identity that they have."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_one_of_three_down_is_a_warning() -> None:
     third = published("a")
     finding = found(("a", says("a", sync=SyncStatus.BOOTSTRAP)), seeds=(*SEEDS, third))
     assert (finding.state, finding.problems) == (State.PASS, ("seed-down",))
-    assert finding.warnings[0].startswith("a: not synced")
+    assert finding.warnings[0].startswith("a: not at the tip")
 
 
 def test_a_silent_seed_may_be_the_roads_fault() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from mina_infra.cluster.api import POD, Kind, KubeApi, Manifest
 from mina_infra.daemon.replies import GraphQLError, SyncStatus, decode_status
-from mina_infra.errors import ClusterError
+from mina_infra.errors import ClusterError, EngineError
 from mina_infra.simulator import live_faults
 from mina_infra.simulator.condition import WELL
 from mina_infra.simulator.faults import FAULTS
@@ -66,8 +66,10 @@ def test_faults_are_added_and_taken_away_and_mistakes_are_named() -> None:
     assert annotate("stuck-synced", heal=True) == ("silent-node",)
     assert annotate(heal=True) == ()
     assert pods.annotations == {}
-    with pytest.raises(ClusterError, match=r"no fault is called stuck\. There are: stuck-synced, "):
+    with pytest.raises(EngineError, match=r"no fault is called stuck\. There are: stuck-synced, "):
         annotate("stuck")
+    with pytest.raises(EngineError, match=r"Did you mean stuck-synced\?"):
+        annotate("stuck-sync")
     with pytest.raises(ClusterError, match="no pod of node 'whale-9' in namespace 'ns'"):
         annotate("oom", node="whale-9")
 

@@ -96,7 +96,7 @@ def judge(producers: Sequence[Producer], criteria: Criteria, silent: tuple[str, 
     bad = [*keyless, *mute]
     if not judged and not keyless:
         most = max(due.values())
-        words = f"no stake promises {least:.0f} blocks in the slots seen so far; the largest {most:.1f}"
+        words = f"too early: the largest stake was due {most:.1f} blocks so far, {least:.0f} are needed to judge"
         return Finding(CHECK.name, State.UNKNOWN, words, silent=silent, asked=False, figures=_figures(producers, []))
     return Finding(
         check=CHECK.name,

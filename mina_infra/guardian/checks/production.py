@@ -137,7 +137,7 @@ def _short(history: History, criteria: Criteria) -> Finding:
 
 def _no_block_yet(history: History, criteria: Criteria) -> Finding:
     enough = silent_slots(criteria.fill, criteria.production_error)
-    words = f"no block since the start, {history.empty} slots after warm-up; {enough} would be no chance"
+    words = f"no block since the start, {history.empty} slots after warm-up; from {enough} on that is a halt"
     state = State.FAIL if history.empty >= enough else State.UNKNOWN
     return _finding(state, history, criteria, (), words)
 

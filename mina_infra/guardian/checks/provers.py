@@ -58,7 +58,7 @@ def judge(names: list[str], producers: Producers, criteria: Criteria) -> Finding
     return Finding(
         check=CHECK.name,
         state=State.FAIL if rows else State.UNKNOWN if young else State.PASS,
-        summary=f"{len(rows)} of {len(names)} producers lose blocks" if rows else f"{made} blocks of {won} slots won",
+        summary=_summary(len(rows), len(names), won, made),
         settling=bool(young),
         expected=f"less than {criteria.lost_blocks} slots without a block in {criteria.lost_blocks_slots}",
         seen=some([f"{row['node']} ({row['found']})" for row in rows], 3),
@@ -69,6 +69,12 @@ def judge(names: list[str], producers: Producers, criteria: Criteria) -> Finding
         problems=(FAILURES,) * any(producers.errors.values()) + (LOST,) * any("detail" not in row for row in rows),
         figures={"producers": len(names), "read": len(producers.tallies), "won": won, "made": made},
     )
+
+
+def _summary(losing: int, producers: int, won: int, made: int) -> str:
+    if losing:
+        return f"{losing} of {producers} producers lose blocks"
+    return f"{made} blocks of {won} slots won" if won else "no slot had been won when the counters were read"
 
 
 def loses(node: str, tally: Tally, producers: Producers, criteria: Criteria) -> bool:

@@ -69,8 +69,8 @@ def judge(survey: Survey, seeds: Sequence[SeedOutput], criteria: Criteria) -> Fi
     return Finding(
         check=CHECK.name,
         state=state,
-        summary=f"{usable} of {len(seeds)} seeds can be joined by",
-        expected=f"at least {needed} seeds synced, reachable and as published",
+        summary=f"{usable} of {len(seeds)} seeds let newcomers in",
+        expected=f"at least {needed} seed{'s' * (needed != 1)} synced, reachable and as published",
         seen=some([f"{sight.seed.name} ({sight.found})" for sight in off], 3),
         action=_action(wrong) if off else "",
         evidence=tuple(_row(sight) for sight in off),
@@ -96,7 +96,7 @@ def _sight(seed: SeedOutput, survey: Survey, criteria: Criteria, known: Counter[
     if answer.status.addrs_and_ports.peer is None:
         return _Sight(seed, DOWN, "it has no peer id yet", open=young)
     if not _in_step(seed.name, survey, criteria):
-        return _Sight(seed, DOWN, f"not synced: {answer.status.sync_status}", open=young)
+        return _Sight(seed, DOWN, f"not at the tip, says {answer.status.sync_status}", open=young)
     if witnesses >= WITNESSES and not known[seed.peer_id]:
         found = f"none of {witnesses} daemons with peers has it as one"
         return _Sight(seed, UNREACHABLE, found, open=_is_new(answer, criteria))
