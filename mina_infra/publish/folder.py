@@ -47,18 +47,17 @@ def publish(outputs: OutputsDocument, verdict: Verdict, folder: Path) -> Publish
     seeds = seed_list(outputs)
     _refuse(outputs, verdict, seeds, folder)
     refuse_unseen(seeds, verdict)
-    contents = {
-        PEERS: peers_text(seeds),
-        SEEDS: seeds_json(outputs, seeds),
-        PAGE: _page(outputs, seeds, verdict, folder / PAGE),
-    }
     try:
+        contents = {
+            PEERS: peers_text(seeds),
+            SEEDS: seeds_json(outputs, seeds),
+            PAGE: _page(outputs, seeds, verdict, folder / PAGE),
+        }
         folder.mkdir(parents=True, exist_ok=True)
         written = [name for name, text in contents.items() if _write_if_changed(folder / name, text)]
     except OSError as error:
-        raise PublishRefusedError(
-            f"cannot publish to {folder}: {error.strerror}. Name another folder: --out"
-        ) from error
+        why = f"cannot publish to {folder}: {error.strerror}"
+        raise PublishRefusedError(f"{why}. Name another folder: --out") from error
     return Published(folder, tuple(seeds), tuple(written))
 
 

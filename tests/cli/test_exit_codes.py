@@ -26,6 +26,7 @@ from tests.cli.conftest import Command
         (ClusterError("the cluster does not answer"), 2, "the cluster does not answer\n"),
         (KeyboardInterrupt(), 130, "interrupted; the same command goes on from here\n"),
         (BrokenPipeError(), 0, ""),
+        (OSError(28, "No space left on device", "out/qa"), 1, "out/qa: No space left on device\n"),
     ],
     ids=repr,
 )

@@ -81,7 +81,7 @@ def test_an_open_verdict_is_not_a_passing_one(here: World, tmp_path: Path) -> No
 
 def test_a_folder_that_cannot_be_written_to_is_told(here: World, verdict: Verdict, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(PublishRefusedError, match="cannot publish to .*: Not a directory. Name another folder: --out"):
+    with pytest.raises(PublishRefusedError, match=r"cannot publish to .*: Not a directory\. Name another folder"):
         publish(here.outputs, verdict, tmp_path / "file" / "out")
 
 
