@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from mina_infra.cli.app import app
 from mina_infra.engine import run
-from mina_infra.engine.recover import find, recover
+from mina_infra.engine.recover import Found, find, recover
 from mina_infra.engine.state import recorded, state_file
 from mina_infra.errors import EngineError
 from mina_infra.local.control_plane import EmbeddedCluster
@@ -42,6 +43,17 @@ def torn(state: Path, older: bytes) -> None:
     state.write_bytes(state.read_bytes()[:-100])
 
 
+def when_bound(testnet: SmallTestnet) -> Found:
+    """What is found once every claim has its volume: the pods that they wait for come after the run."""
+    deadline = time.monotonic() + 60
+    while True:
+        found = find(testnet.env)
+        if all(each.phase == "Bound" for each in found.claims):
+            return found
+        assert time.monotonic() < deadline, found.claims
+        time.sleep(0.1)
+
+
 @pytest.mark.parametrize(
     ("mishap", "words", "others"),
     [(lost, "there is no state file", False), (restored, "a whole state file", False), (torn, "torn", False)],
@@ -56,7 +68,7 @@ def test_record(testnet: SmallTestnet, mishap: Callable[[Path, bytes], None], wo
     claims, planned = testnet.claims(), len(testnet.env.plan.objects())
 
     mishap(state_file(testnet.env), older)
-    found = find(testnet.env)
+    found = when_bound(testnet)
     assert words in found.record
     assert {each.name for each in found.claims} == set(claims)
     assert {each.standing for each in found.claims} <= {"recorded", "adopted"}
