@@ -26,6 +26,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # The engine's own switch: where the official Kubernetes provider is not installed, nobody tries to download it.
 os.environ["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
 
+# For the engine and the control planes: memory for processor time. Their heaps are small, and short of both cores is
+# what a test run is.
+os.environ.setdefault("GOGC", "300")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_outlives_a_killed_pytest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
