@@ -33,7 +33,7 @@ from mina_infra.engine.progress import Progress
 from mina_infra.engine.provider import provider
 from mina_infra.engine.recovery import Situation, before_destroy, before_refresh, before_up, hold_volumes, look, sweep
 from mina_infra.engine.report import Report, Silent
-from mina_infra.engine.state import mend, outputs, unprotect
+from mina_infra.engine.state import mend, outputs, state_file, unprotect
 from mina_infra.engine.told import adopting, checking, guarded, holding, pausing
 from mina_infra.errors import EngineError, MinaInfraError
 from mina_infra.outputs import OutputsDocument
@@ -275,6 +275,21 @@ class _Stack(auto.Stack):
         return auto.UpdateSummary("update", datetime.now(UTC), "", {}, {}, "succeeded")
 
 
+class _Workspace(auto.LocalWorkspace):
+    """Does not start the engine to hear that a stack exists whose state lies before us: every operation names it.
+
+    That start took a fifth of a second of each run.
+    """
+
+    def __init__(self, env: EngineEnvironment, **more: Any) -> None:
+        super().__init__(work_dir=str(env.work_dir), **more)
+        self._state = state_file(env) if env.backend else None
+
+    def select_stack(self, stack_name: str) -> None:
+        if self._state is None or not self._state.exists():
+            super().select_stack(stack_name)
+
+
 class EngineRun:
     """One command of the engine: its progress, and its failure in words."""
 
@@ -303,11 +318,8 @@ class EngineRun:
         began = time.monotonic()
         with provider(self._env, self._report) as variables, _ticking(self._tick):
             try:
-                workspace = auto.LocalWorkspace(
-                    work_dir=str(self._env.work_dir),
-                    program=self._program,
-                    env_vars=variables,
-                    pulumi_command=self._command,
+                workspace = _Workspace(
+                    self._env, program=self._program, env_vars=variables, pulumi_command=self._command
                 )
                 stack = _Stack(self._env.stack, workspace, StackInitMode.CREATE_OR_SELECT)
                 return operation(stack, parallel=PARALLEL, color="never", on_event=self._see)
