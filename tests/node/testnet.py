@@ -51,7 +51,7 @@ LEDGER, CHECK = "registry.example/ledger", "registry.example/check"
 """Pinned by the digest of the one image that there is."""
 
 SMALL = {"cpu": "10m", "memory": "16Mi"}
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 KEY_TEXT = "the-key-of-"
 KEYSET = "producers"
 
