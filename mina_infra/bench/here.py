@@ -17,7 +17,6 @@ from mina_infra.bench.fio import Figures, Latency
 from mina_infra.spec.benchmark import ProfileName
 
 FILE_BYTES = 64 * 2**20
-_Step = Callable[[int], None]
 
 
 def measure(folder: Path, profiles: Iterable[ProfileName], seconds: float = 1.0) -> list[Figures]:

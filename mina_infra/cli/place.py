@@ -159,7 +159,7 @@ def _embedded_sites(chosen: Sequence[str], project: Path, cluster: str) -> tuple
     members, problems = {}, {}
     for each in chosen if running else ():
         assert running is not None
-        if (running.state / "workspace" / each).exists():
+        if (running.paths.workspace / each).exists():
             try:
                 members[each] = embedded_environment_of(running, project, each)
             except MinaInfraError as error:
@@ -200,5 +200,5 @@ def embedded_environment_of(cluster: EmbeddedCluster, project: Path, stack: str)
         state=cluster.state,
         kubeconfig=cluster.kubeconfig,
         context=cluster.context,
-        offline=lambda: offline_provider(cluster.kubeconfig, cluster.state / "provider.log"),
+        offline=lambda: offline_provider(cluster.kubeconfig, cluster.paths.provider_log),
     )

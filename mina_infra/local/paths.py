@@ -108,15 +108,6 @@ class ClusterPaths:
         return self.state / "logs"
 
     @property
-    def pulumi(self) -> Path:
-        """The engine's file backend."""
-        return self.state / "pulumi"
-
-    @property
-    def pulumi_home(self) -> Path:
-        return self.state / "pulumi-home"
-
-    @property
     def workspace(self) -> Path:
         """The engine's working folder."""
         return self.state / "workspace"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mina_infra.spec import ClusterStorage, Issue, Provider
+from mina_infra.spec import ClusterStorage, DiskType, Issue, Provider
+from mina_infra.spec.errors import Path
 from mina_infra.storage import attributes
 from mina_infra.storage.capabilities import disks_of, provider_of
 from mina_infra.storage.classes import targets
@@ -38,9 +39,9 @@ def _disks(storage: ClusterStorage) -> Iterator[Issue]:
         known = disks_of(target)
         if target.replication == "regional" and not provider_of(target).regional:
             continue  # said once for the target
-        wanted = [(("types", index), disk) for index, disk in enumerate(storage.types)]
+        wanted: list[tuple[Path, DiskType]] = [(("types", index), disk) for index, disk in enumerate(storage.types)]
         if target.replication == storage.target.replication:
-            wanted += [(("fixed", name, "type"), each.type) for name, each in storage.fixed.items()]  # type: ignore[misc]
+            wanted += [(("fixed", name, "type"), each.type) for name, each in storage.fixed.items()]
         for path, disk in wanted:
             if disk not in known:
                 yield Issue(
