@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from mina_infra.cluster.cluster import Cluster
@@ -78,6 +78,14 @@ class Evidence:
     disk: Disks | Unseen = UNASKED
     producers: Producers | Unseen = UNASKED
 
+    @classmethod
+    def blind(cls, unseen: Unseen, outputs: OutputsDocument, criteria: Criteria, at: float, past: Past) -> Evidence:
+        """A look in which nothing was seen."""
+        return cls(
+            outputs, criteria, at, deployments=unseen, pods=unseen, claims=unseen, survey=unseen, crashes=unseen,
+            past=past, times=unseen, disk=unseen, producers=unseen,
+        )  # fmt: skip
+
     def kept(self) -> Past:
         """What this look leaves to the next."""
         if isinstance(self.survey, Unseen):
@@ -110,10 +118,8 @@ async def gather(
     )
     if isinstance(pods, Unseen):
         nowhere = pods if pods is UNASKED else Unseen("the pods could not be listed")
-        return Evidence(
-            outputs, criteria, clock.now(), deployments, pods, claims, survey=nowhere, crashes=nowhere, known=known,
-            past=past, times=nowhere, disk=nowhere, producers=nowhere,
-        )  # fmt: skip
+        blind = Evidence.blind(nowhere, outputs, criteria, clock.now(), past)
+        return replace(blind, deployments=deployments, pods=pods, claims=claims, known=known)
     asked: Survey | Unseen = UNASKED
     if "survey" in wanted:
         blocks = max(FIRST_BLOCKS, criteria.production_window + criteria.in_flight_slots + 2)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -65,16 +65,8 @@ class Fuzzed(FakeCluster):
     corrupt: Corrupt = bytes
     log: bytes = b""
 
-    async def graphql(
-        self,
-        pod: str,
-        query: str,
-        variables: Mapping[str, Any] | None = None,
-        *,
-        port: int = 3085,
-        limited: int | None = None,
-    ) -> bytes:
-        reply = await super().graphql(pod, query, variables, port=port, limited=limited)
+    async def graphql(self, pod: str, query: str, variables: Any = None, **doors: Any) -> bytes:
+        reply = await super().graphql(pod, query, variables, **doors)
         return self.corrupt(reply) if pod.startswith(VICTIM) else reply
 
     async def read_log(self, pod: str, container: str, part: LogRange = LogRange()) -> bytes:  # noqa: B008

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -34,17 +33,9 @@ class Counted(FakeCluster):
 
     counts: Counter[str]
 
-    async def graphql(
-        self,
-        pod: str,
-        query: str,
-        variables: Mapping[str, Any] | None = None,
-        *,
-        port: int = 3085,
-        limited: int | None = None,
-    ) -> bytes:
+    async def graphql(self, pod: str, query: str, variables: Any = None, **doors: Any) -> bytes:
         self.counts[query.split()[1].partition("(")[0]] += 1
-        return await super().graphql(pod, query, variables, port=port, limited=limited)
+        return await super().graphql(pod, query, variables, **doors)
 
 
 def counted(here: World) -> Counted:
