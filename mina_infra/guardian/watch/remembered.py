@@ -8,19 +8,17 @@ anew, and take for unexplained what it had explained before.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import get_type_hints
 
 import msgspec
 
 from mina_infra.guardian.counters import Producers
 from mina_infra.guardian.crashes.model import Crashes
-from mina_infra.guardian.criteria import Criteria
 from mina_infra.guardian.disk import Disks
 from mina_infra.guardian.evidence import Evidence, Unseen
 from mina_infra.guardian.forks import Chain
 from mina_infra.guardian.past import Past
-from mina_infra.outputs import OutputsDocument
 
 CHAIN_BLOCKS = 64
 """Of the chain that are kept: as far as the checks look back where a daemon cannot tell the rest again, once."""
@@ -61,11 +59,3 @@ class Remembered:
         """A look, with what it did not see as it was seen before."""
         unseen = [name for name in _PARTS if isinstance(getattr(evidence, name), Unseen)]
         return replace(evidence, **{name: part for name in unseen if (part := getattr(self, name)) is not None})
-
-
-def blind(reason: str, outputs: OutputsDocument, criteria: Criteria, at: float, past: Past) -> Evidence:
-    """A look in which nothing was seen."""
-    known = {"outputs": outputs, "criteria": criteria, "at": at, "past": past}
-    asked = [each.name for each in fields(Evidence) if each.default is MISSING and each.name not in known]
-    unseen = {name: Unseen(reason) for name in asked}
-    return Evidence(**known, **unseen)  # type: ignore[arg-type]

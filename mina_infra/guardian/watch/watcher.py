@@ -15,14 +15,14 @@ from mina_infra.guardian.checks import judge_all
 from mina_infra.guardian.clock import Clock, WallClock
 from mina_infra.guardian.crashes.known import KnownIssue
 from mina_infra.guardian.criteria import Criteria, criteria_of
-from mina_infra.guardian.evidence import Evidence, gather
+from mina_infra.guardian.evidence import Evidence, Unseen, gather
 from mina_infra.guardian.verdict import EXIT_CODES, Health, health_of
 from mina_infra.guardian.verify import pause_seconds
 from mina_infra.guardian.watch.history import History, LookRecord, Span
 from mina_infra.guardian.watch.incidents import Book, Change, Moment, advance
 from mina_infra.guardian.watch.look import Judged, Slots, judge, with_criteria
 from mina_infra.guardian.watch.messages import Mailbox, Message
-from mina_infra.guardian.watch.remembered import Remembered, blind
+from mina_infra.guardian.watch.remembered import Remembered
 from mina_infra.guardian.watch.sinks import Post, Warn
 from mina_infra.guardian.watch.symptoms import CANNOT_LOOK, WATCH, Severity
 from mina_infra.outputs import OutputsDocument, Profile
@@ -181,7 +181,7 @@ class Watcher:
             return self._blind(f"the cluster did not answer within {LOOK_S:.0f} s", criteria)
 
     def _blind(self, reason: str, criteria: Criteria) -> Evidence:
-        return blind(reason, self.outputs, criteria, self.clock.now(), self.remembered.past)
+        return Evidence.blind(Unseen(reason), self.outputs, criteria, self.clock.now(), self.remembered.past)
 
     def _longest_s(self, criteria: Criteria) -> float:
         """Seconds between two looks within which nothing is missed."""

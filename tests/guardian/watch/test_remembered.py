@@ -11,9 +11,10 @@ import pytest
 
 from mina_infra.guardian.crashes.model import Crashes, Explained
 from mina_infra.guardian.criteria import criteria_of
+from mina_infra.guardian.evidence import Evidence, Unseen
 from mina_infra.guardian.past import Past
 from mina_infra.guardian.watch.history import History
-from mina_infra.guardian.watch.remembered import CHAIN_BLOCKS, Remembered, blind
+from mina_infra.guardian.watch.remembered import CHAIN_BLOCKS, Remembered
 from mina_infra.simulator.faults import inject
 from tests.guardian.watch.watching import IDENTITY, Watching, watching
 
@@ -60,7 +61,8 @@ def test_of_a_long_chain_the_newest_blocks_are_kept_and_the_rest_can_be_asked_ag
 def test_a_look_that_sees_nothing_forgets_nothing(run: Watching) -> None:
     """The event that explained a restart is gone an hour later: read again, it would be called unexplained."""
     known = replace(look(run), crashes=EXPLAINED)
-    nothing = blind("the API server was away", run.here.outputs, criteria_of(run.here.outputs), run.now, Past())
+    away = Unseen("the API server was away")
+    nothing = Evidence.blind(away, run.here.outputs, criteria_of(run.here.outputs), run.now, Past())
     assert known.after(nothing).crashes == EXPLAINED
     assert known.into(nothing).crashes == EXPLAINED
 
