@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mina_infra.cluster.api import KubeApi
     from mina_infra.outputs import OutputsDocument
 
-Duties = Literal["observer", "exec", "chaos"]
+Duties = Literal["observer", "exec", "chaos", "join"]
 
 _MARKS = {"good": "✓", "note": "-", "bad": "✗", "unknown": "?"}
 
@@ -28,7 +28,8 @@ def rbac(
         Parameter(
             negative="",
             help="observer looks and changes nothing; exec reaches the daemons' full port; chaos deletes and evicts "
-            "pods. Repeatable. Default: observer and exec.",
+            "pods; join lets an outsider join, in a namespace that is made for it. Repeatable. Default: observer and "
+            "exec.",
         ),
     ] = None,
     service_account: Annotated[
@@ -39,13 +40,16 @@ def rbac(
         bool,
         Parameter(
             negative="",
-            help="Let the observer ask daemons through the API server's pod proxy. It reaches every port of every pod.",
+            help="Let the observer (and join) ask daemons through the API server's pod proxy. It reaches every port of "
+            "every pod.",
         ),
     ] = False,
 ) -> int:
     """Print the guardian's roles for a testnet as YAML, for `kubectl apply -f -`. Nothing is changed.
 
-    Each role lists what its commands need and nothing else: no secrets, no nodes, nothing outside the namespace.
+    Each role lists what its commands need and nothing else: no secrets, no nodes, nothing outside the namespace (of
+    `join`: outside the namespace of outsiders). `verify`, `watch` and `crashes` need observer and exec, `join` and
+    `verify --join` need join as well.
     `mina-infra doctor` tells which of it an account lacks.
     """
     from mina_infra.plan import load_stack

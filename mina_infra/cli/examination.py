@@ -83,7 +83,7 @@ async def _rights(api: KubeApi, namespace: str, demanded: Sequence[Duty]) -> lis
         needed = duty is Duty.OBSERVER or duty in demanded
         if duty is Duty.CHAOS and not needed:
             continue  # bound only while chaos runs, so that nobody has it is as it should be
-        lines.append(await _duty(api, namespace, duty, rights(duty, namespace), needed))
+        lines.append(await _duty(api, duty.place(namespace), duty, rights(duty, namespace), needed))
     lines.append(await _duty(api, namespace, "road proxy", (PROXY,), False))
     return lines
 

@@ -6,7 +6,7 @@ takes the genesis ledger as outsiders do: the daemon finds it by the hash in the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mina_infra.plan import config, flags, labels, ports
 from mina_infra.plan.objects import Manifest, TestnetPlan
@@ -21,9 +21,19 @@ TTL = "2h"
 """After this `expire` removes what a killed command left behind."""
 
 
+def outsiders_home(testnet: str) -> str:
+    """`qa-join`: the namespace that may be kept for outsiders; cut so that it stays a valid name."""
+    return f"{testnet[:50].rstrip('-')}-join"
+
+
 def namespace_of(testnet: str, random: str) -> str:
-    """`qa-join-1f3a`; cut so that it stays a valid name."""
-    return f"{testnet[:50].rstrip('-')}-join-{random}"
+    """`qa-join-1f3a`: one for a single visit."""
+    return f"{outsiders_home(testnet)}-{random}"
+
+
+def prepared(testnet: str) -> Mapping[str, str]:
+    """The labels of a namespace that is kept for outsiders of a testnet. It is nobody's testnet and never expires."""
+    return {labels.JOIN: testnet}
 
 
 def outsider(plan: TestnetPlan, namespace: str, addresses: Sequence[str]) -> tuple[Manifest, ...]:

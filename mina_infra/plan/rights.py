@@ -1,7 +1,8 @@
-"""What the guardian may do to a testnet: three roles of its namespace, as data (docs/facts.md: guardian/rights).
+"""What the guardian may do to a testnet: roles of its namespace, as data (docs/facts.md: guardian/rights).
 
 None of them names a secret, a node, a cluster role or everything. `observer` looks and changes nothing, `exec` reaches
-the daemons' full port, `chaos` disturbs on purpose and is bound only while that goes on.
+the daemons' full port, `chaos` disturbs on purpose and is bound only while that goes on. `join` is about another
+namespace, empty and made for outsiders: who has it need not be allowed to make one, which nothing can restrict.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from mina_infra.plan import labels
+from mina_infra.plan.joining import outsiders_home, prepared
 from mina_infra.plan.objects import Manifest
 
 GROUP = "rbac.authorization.k8s.io"
@@ -23,11 +25,16 @@ class Duty(StrEnum):
     OBSERVER = "observer"
     EXEC = "exec"
     CHAOS = "chaos"
+    JOIN = "join"
 
     @property
     def role(self) -> str:
         """The name of its role."""
         return f"guardian-{self}"
+
+    def place(self, namespace: str) -> str:
+        """The namespace that its rights are about, for a testnet in `namespace`."""
+        return outsiders_home(namespace) if self is Duty.JOIN else namespace
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ PROXY = Right(("create", "get"), "pods/proxy", why="road `proxy`: daemons throug
 
 
 def rights(duty: Duty, namespace: str) -> tuple[Right, ...]:
-    """What that duty needs in the namespace of a testnet."""
+    """What that duty needs in its place, for a testnet in `namespace`."""
     if duty is Duty.OBSERVER:
         return (
             Right(("get",), "namespaces", why="whose namespace it is", only=namespace),
@@ -70,6 +77,13 @@ def rights(duty: Duty, namespace: str) -> tuple[Right, ...]:
         return (
             Right(("get", "create"), "pods/exec", why="road `exec`, check disk"),
             Right(("get", "create"), "pods/portforward", why="road `port-forward`, check provers"),
+        )
+    if duty is Duty.JOIN:
+        return (
+            Right(("get",), "namespaces", why="whether it is for outsiders", only=duty.place(namespace)),
+            Right(("create", "delete"), "configmaps", why="join: the outsider's runtime config"),
+            Right(("get", "list", "create", "delete"), "pods", why="join: the outsider"),
+            Right(("get", "create"), "pods/portforward", why="join: road `port-forward` to the outsider"),
         )
     return (
         Right(("get", "list", "watch", "delete"), "pods", why="chaos: delete a pod"),
@@ -94,20 +108,26 @@ class Subject:
 def manifests(
     testnet: str, namespace: str, duties: Sequence[Duty], subject: Subject, *, proxy: bool = False
 ) -> Iterator[Manifest]:
-    """Roles, their bindings and the service account. `proxy` lets the observer take the API server's pod proxy."""
+    """Roles, their bindings and the service account; for `join` the namespace of outsiders, too.
+
+    `proxy` lets the observer, and who lets outsiders join, take the API server's pod proxy.
+    """
     common = {labels.MANAGED_BY: "mina-infra", labels.TESTNET: testnet}
 
-    def named(api: str, kind: str, name: str, **rest: Any) -> Manifest:
-        meta = {"name": name, "namespace": namespace, "labels": common}
+    def named(api: str, kind: str, place: str, name: str, **rest: Any) -> Manifest:
+        meta = {"name": name, "namespace": place, "labels": common}
         return {"apiVersion": api, "kind": kind, "metadata": meta, **rest}
 
     if not subject.user:
-        yield named("v1", "ServiceAccount", subject.name)
+        yield named("v1", "ServiceAccount", namespace, subject.name)
     for duty in duties:
-        own = rights(duty, namespace) + ((PROXY,) if proxy and duty is Duty.OBSERVER else ())
-        yield named(f"{GROUP}/v1", "Role", duty.role, rules=[right.rule() for right in own])
+        place = duty.place(namespace)
+        if duty is Duty.JOIN:
+            yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place, "labels": prepared(testnet)}}
+        own = rights(duty, namespace) + ((PROXY,) if proxy and duty in (Duty.OBSERVER, Duty.JOIN) else ())
+        yield named(f"{GROUP}/v1", "Role", place, duty.role, rules=[right.rule() for right in own])
         yield named(
-            f"{GROUP}/v1", "RoleBinding", f"{duty.role}-{_label(subject.name)}",
+            f"{GROUP}/v1", "RoleBinding", place, f"{duty.role}-{_label(subject.name)}",
             roleRef={"apiGroup": GROUP, "kind": "Role", "name": duty.role},
             subjects=[subject.reference(namespace)],
         )  # fmt: skip

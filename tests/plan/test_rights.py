@@ -32,10 +32,25 @@ def test_no_role_names_everything_or_what_is_nobodys_business() -> None:
 
 
 def test_everything_lies_in_the_namespace_and_says_whose_it_is() -> None:
-    for each in made(*Duty).values():
+    for each in made(Duty.OBSERVER, Duty.EXEC, Duty.CHAOS).values():
         assert each["kind"] in ("ServiceAccount", "Role", "RoleBinding")
         assert each["metadata"]["namespace"] == "qa"
         assert each["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "mina-infra", "testnet": "qa"}
+
+
+def test_who_lets_outsiders_join_has_rights_in_their_namespace_alone() -> None:
+    """Making a namespace cannot be restricted to one, so it is made with the role and kept."""
+    found = made(Duty.JOIN)
+    home = found.pop("Namespace/qa-join")
+    assert home["metadata"] == {"name": "qa-join", "labels": {"mina-infra/join": "qa"}}
+    places = {name: each["metadata"]["namespace"] for name, each in found.items()}
+    assert places == {
+        "ServiceAccount/guardian": "qa",
+        "Role/guardian-join": "qa-join",
+        "RoleBinding/guardian-join-guardian": "qa-join",
+    }
+    assert found["RoleBinding/guardian-join-guardian"]["subjects"][0]["namespace"] == "qa"
+    assert not any("namespaces" in rule["resources"] and rule["verbs"] != ["get"] for rule in rules(*Duty))
 
 
 def test_the_observer_changes_nothing() -> None:

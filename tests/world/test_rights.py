@@ -1,4 +1,4 @@
-"""The guardian's three roles on a real API server: what it does is allowed, everything else is refused."""
+"""The guardian's roles on a real API server: what it does is allowed, everything else is refused."""
 
 from __future__ import annotations
 
@@ -10,12 +10,25 @@ import pytest
 import yaml
 
 from mina_infra.cli.examination import Mark, examine, exit_code
-from mina_infra.cluster.api import DEPLOYMENT, NODE, POD, SECRET, ApiStatusError, Kind, KubeApi
+from mina_infra.cli.join import visit
+from mina_infra.cluster.api import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    NAMESPACE,
+    NODE,
+    POD,
+    SECRET,
+    ApiStatusError,
+    Kind,
+    KubeApi,
+)
 from mina_infra.cluster.cluster import KubeCluster
 from mina_infra.cluster.logs import LogRange
 from mina_infra.cluster.rights import may, who
 from mina_infra.cluster.roads import Road, usual_roads
+from mina_infra.errors import ClusterError
 from mina_infra.guardian.clock import WallClock
+from mina_infra.guardian.findings import State
 from mina_infra.guardian.survey import newest_pods
 from mina_infra.guardian.verify import verify
 from mina_infra.local.control_plane import EmbeddedCluster
@@ -31,9 +44,14 @@ from tests.world.test_verify import apply_all
 
 R = TypeVar("R")
 NAME = "rights"
-LOOKER, OBSERVER, CHAOS = "looker", "observer", "monkey"
+LOOKER, OBSERVER, CHAOS, HOST = "looker", "observer", "monkey", "host"
 PATIENCE_S = 120.0
-ROLES = {LOOKER: [Duty.OBSERVER, Duty.EXEC], OBSERVER: [Duty.OBSERVER], CHAOS: [Duty.CHAOS]}
+ROLES = {
+    LOOKER: [Duty.OBSERVER, Duty.EXEC],
+    OBSERVER: [Duty.OBSERVER],
+    CHAOS: [Duty.CHAOS],
+    HOST: [Duty.OBSERVER, Duty.EXEC, Duty.JOIN],
+}
 
 
 class Here:
@@ -41,6 +59,7 @@ class Here:
 
     def __init__(self, cluster: EmbeddedCluster, plan: TestnetPlan) -> None:
         self.cluster = cluster
+        self.plan = plan
         self.outputs = plan.outputs
         self.namespace = plan.outputs.namespace
 
@@ -79,17 +98,36 @@ def test_whom_we_impersonate_is_whom_the_server_knows(here: Here) -> None:
 
 @pytest.mark.parametrize("duty", Duty)
 def test_each_verb_of_a_role_is_granted(here: Here, duty: Duty) -> None:
-    account = {Duty.OBSERVER: OBSERVER, Duty.EXEC: LOOKER, Duty.CHAOS: CHAOS}[duty]
+    account = {Duty.OBSERVER: OBSERVER, Duty.EXEC: LOOKER, Duty.CHAOS: CHAOS, Duty.JOIN: HOST}[duty]
+    place = duty.place(here.namespace)
 
     async def ask(api: KubeApi) -> list[tuple[str, str]]:
         return [
             (verb, right.resource)
             for right in rights(duty, here.namespace)
             for verb in right.verbs
-            if not await may(api, here.namespace, verb, right.resource, right.group, right.only)
+            if not await may(api, place, verb, right.resource, right.group, right.only)
         ]
 
     assert here.as_account(account, ask) == []
+
+
+def test_with_the_role_join_an_outsider_is_let_in_and_taken_away_without_a_right_to_make_namespaces(here: Here) -> None:
+    home = Duty.JOIN.place(here.namespace)
+
+    async def left(api: KubeApi) -> list[str]:
+        found = [*await api.objects(POD, home), *await api.objects(CONFIG_MAP, home)]
+        return [each["metadata"]["name"] for each in found if each["metadata"]["name"] != "kube-root-ca.crt"]
+
+    finding = here.as_account(HOST, lambda api: visit(api, here.plan, here.outputs, None, "auto"))
+    assert (finding.state, finding.problems) == (State.PASS, ()), finding
+    assert here.as_account("", left) == []
+    assert here.as_account("", lambda api: api.get(NAMESPACE, home)) is not None
+
+
+def test_without_it_the_refusal_names_the_role(here: Here) -> None:
+    with pytest.raises(ClusterError, match="rbac --role join"):
+        here.as_account(LOOKER, lambda api: visit(api, here.plan, here.outputs, None, "auto"))
 
 
 def test_observer_and_exec_suffice_for_everything_the_guardian_asks(here: Here) -> None:
@@ -197,6 +235,8 @@ def test_doctor_prints_the_rule_that_then_suffices(here: Here) -> None:
         return exit_code(lines), {line.about: line.mend for line in lines if line.mark is Mark.BAD}
 
     assert look(LOOKER) == (0, {})
+    assert look(HOST, Duty.JOIN) == (0, {})
+    assert look(LOOKER, Duty.JOIN)[1].keys() == {"rights: join"}
     code, missing = look(OBSERVER, Duty.EXEC)
     assert code == 1
     assert set(missing) == {"rights: exec", "roads"}
