@@ -23,6 +23,10 @@ from mina_infra.guardian.report import text
 from mina_infra.guardian.survey import newest_pods
 from mina_infra.guardian.verdict import Verdict
 from mina_infra.guardian.verify import verify
+from mina_infra.guardian.watch.history import History
+from mina_infra.guardian.watch.messages import Message
+from mina_infra.guardian.watch.sinks import Lines, Post
+from mina_infra.guardian.watch.watcher import Watcher
 from mina_infra.local import kwokctl
 from mina_infra.local.control_plane import EmbeddedCluster, start, stop
 from mina_infra.local.paths import checkout
@@ -119,16 +123,35 @@ def test_a_deleted_pod_comes_back_and_goes_on_with_its_chain(deployed: Deployed,
     assert (verdict.node("whale-1").height or 0) >= (height or 0)
 
 
-def test_a_node_scaled_to_zero_fails_at_once_and_is_named(deployed: Deployed, healthy: Verdict) -> None:
+def test_a_node_scaled_to_zero_fails_at_once_and_is_named(deployed: Deployed, healthy: Verdict, tmp_path: Path) -> None:
+    """By `verify`, and by a watch that is killed after each of its looks: it tells it once."""
     scale(deployed, "plain-1", 0)
     try:
         verdict = deployed.verify()
+        told = [message for _ in range(4) for message in one_look(deployed, tmp_path)]
     finally:
         scale(deployed, "plain-1", 1)
     assert verdict.exit_code == 1
     assert verdict.finding("inventory").nodes == ["plain-1"]
     assert verdict.sweeps == 2
+    missing = [change for message in told for change in message.changes if change.check == "inventory"]
+    assert [(str(each.kind), each.problem, each.nodes) for each in missing] == [
+        ("opened", "missing-node", ("plain-1",))
+    ]
+    assert [message.gap_s for message in told] == [None] * len(told)
     assert deployed.verify().healthy
+
+
+def one_look(deployed: Deployed, folder: Path) -> list[Message]:
+    """What a watch tells in its only look, going on from the one before it."""
+    told: list[Message] = []
+
+    async def look(cluster: KubeCluster) -> int:
+        with History.open(folder / "watch.db", {"testnet": deployed.outputs.testnet}) as history:
+            return await Watcher(cluster, deployed.outputs, history, Post(history, Lines(told.append))).run(until=0)
+
+    deployed.ask(look)
+    return told
 
 
 def scale(deployed: Deployed, node: str, replicas: int) -> None:
