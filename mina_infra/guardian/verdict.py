@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from mina_infra.daemon.multiaddress import Multiaddress, MultiaddressError
+from mina_infra.daemon.replies import AddrsAndPorts
 from mina_infra.guardian.evidence import Evidence
 from mina_infra.guardian.findings import Finding, State
 from mina_infra.guardian.forks import Standing
@@ -41,6 +43,8 @@ class NodeSight:
     height: int | None = None
     peers: int | None = None
     peer_id: str | None = None
+    address: str | None = None
+    """Its multiaddress as the daemon itself has it; a seed is published by the address of the outputs document."""
     paused: bool = False
     tip: str | None = None
     behind: int | None = None
@@ -186,7 +190,16 @@ def _daemon(name: str, role: str, survey: Survey) -> NodeSight:
         height=answer.chain.tip.height if answer.chain else None,
         peers=len(answer.status.peers),
         peer_id=peer.peer_id if peer else None,
+        address=_address(answer.status.addrs_and_ports),
         tip=answer.chain.tip.state_hash if answer.chain else None,
         behind=relation.reference,
         forked=relation.own,
     )
+
+
+def _address(said: AddrsAndPorts) -> str | None:
+    """None before libp2p is up, and where what the daemon says is no address."""
+    try:
+        return str(Multiaddress(said.external_ip, said.libp2p_port, said.peer.peer_id)) if said.peer else None
+    except MultiaddressError:
+        return None

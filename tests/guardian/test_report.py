@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from mina_infra.daemon.multiaddress import Multiaddress
 from mina_infra.guardian import report
 from mina_infra.guardian.checks import CHECKS
 from mina_infra.simulator.simulated import small_network
@@ -51,6 +52,15 @@ def test_the_json_form_holds_all_evidence_and_the_exit_code() -> None:
     assert by_name["pods"]["runbook"]
     assert [node["name"] for node in value["nodes"]] == [node.name for node in here.outputs.nodes]
     assert value["started"].endswith("Z")
+
+
+def test_the_json_form_tells_the_multiaddress_of_every_daemon_that_answers() -> None:
+    here = world()
+    here.cluster.silent = {"fish-2"}
+    nodes = {node["name"]: node for node in json.loads(report.json(here.verify()))["nodes"]}
+    whale = Multiaddress.parse(nodes["whale-1"]["address"])
+    assert whale.peer_id == nodes["whale-1"]["peerId"]
+    assert nodes["fish-2"]["address"] is None
 
 
 def test_what_is_unknown_is_called_so_in_json() -> None:

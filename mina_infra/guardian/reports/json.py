@@ -48,6 +48,7 @@ def value_of(verdict: Verdict) -> dict[str, Any]:
                 "height": node.height,
                 "peers": node.peers,
                 "peerId": node.peer_id,
+                "address": node.address,
                 "paused": node.paused,
                 "tip": node.tip,
                 "behind": node.behind,
