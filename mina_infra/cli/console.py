@@ -134,7 +134,7 @@ class Reporter:
         limit = 0.5 if self.console.is_terminal else HEARTBEAT_S
         with self._lock:
             stage = self._stage
-            if stage is None or self._clock() - self._last < limit:
+            if stage is None or not stage.text or self._clock() - self._last < limit:
                 return
             if self.console.is_terminal:
                 self._show(stage)

@@ -66,7 +66,8 @@ def migrate(
         stops, still = len({each.node for each in found}), place.ask(lambda api: left_stopped(api, plan))
         if found:
             size = batch or stops
-            reporter.say("stops", f"{stops} nodes, {size} at a time ({-(-stops // size)} waves), and starts them again")
+            waves = "all at once" if size >= stops else f"{size} at a time"
+            reporter.say("stops", f"{stops} nodes, {waves}, and starts them again")
         if still:
             reporter.say("starts", f"{len(still)} nodes that stand still: {', '.join(still[:5])}")
         if dry_run or not (found or still):

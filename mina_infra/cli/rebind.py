@@ -27,13 +27,14 @@ def volumes(*, where: Where = HERE, json: Json = False) -> int:
     if json:
         print(to_file(plan, seen), end="")
     else:
+        width = max((len(row.claim) for row in found), default=0)
         for row in found:
             what = f"{row.volume}  {row.gib:g} GiB  {row.storage_class or '(no class)'}  {row.retention}"
             disk = f"  {row.driver} {row.handle}" if row.handle else ""
             told = f"  {what}{disk}" if row.volume else ""
             note = "" if row.planned else "  not in the document"
             when = f" since {row.since}" if row.since and row.phase in ("Released", "Available") else ""
-            print(f"{row.phase:<10} {row.claim}{told}{when}{note}")
+            print(f"{row.phase:<10} {row.claim:<{width}}{told}{when}{note}".rstrip())
     return 1 if any(row.planned and not row.volume for row in found) else 0
 
 

@@ -88,7 +88,7 @@ async def look(env: EngineEnvironment, report: Report, allow: Sequence[str] = ()
     difference = replace(difference, adopt=tuple(sorted((*difference.adopt, *declared))))
     refuse_foreign(env, live, difference.foreign)
     verdict = examine_volumes(env.plan, known, {**live, **claims}, allow, moved(env, known))
-    _tell(report, difference, verdict)
+    tell(report, difference, verdict, live)
     return Situation(known, difference, verdict)
 
 
@@ -230,7 +230,7 @@ async def _wait_for(left: Sequence[object], began: float, report: Report) -> Non
     await asyncio.sleep(0.5)
 
 
-def _tell(report: Report, difference: Comparison, volumes: Verdict) -> None:
+def tell(report: Report, difference: Comparison, volumes: Verdict, live: Live) -> None:
     """Say what an interrupted run, or somebody's hand, left behind, and which volumes go on purpose."""
     if volumes.allowed:
         names = sorted({each.claim for each in volumes.allowed})
@@ -241,9 +241,13 @@ def _tell(report: Report, difference: Comparison, volumes: Verdict) -> None:
         report.say("adopting", f"{len(difference.adopt)} objects of an interrupted run")
     if difference.lost:
         report.say("refreshing", f"{len(difference.lost)} recorded objects are gone from the cluster or were made anew")
-    lost = [key.name for key in difference.lost if key.kind == CLAIM.kind]
-    if lost:
-        report.say("warning", f"claims are gone, and their volumes' state: {some(lost)}; new ones take their place")
+    claims = [key for key in difference.lost if key.kind == CLAIM.kind]
+    gone = [key.name for key in claims if key not in live or live[key].leaving]
+    if gone:
+        report.say("warning", f"claims are gone, and their volumes' state: {some(gone)}; new ones take their place")
+    anew = [key.name for key in claims if key.name not in gone]
+    if anew:  # by `migrate` or `rebind`, with their data, or by somebody's hand
+        report.say("refreshing", f"claims that were made anew are taken as they are: {some(anew)}")
     if difference.orphans:
         report.say("orphans", f"ours, but neither planned nor on record: {some(difference.orphans)}")
 

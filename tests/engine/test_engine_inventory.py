@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from mina_infra.engine.environment import EngineEnvironment
 from mina_infra.engine.inventory import Comparison, LiveObject, compare, describe
-from mina_infra.engine.recovery import condemned
+from mina_infra.engine.recovery import condemned, tell
 from mina_infra.engine.state import ObjectKey, Recorded, RecordedObject, parse_deployment
+from mina_infra.plan.losses import Verdict
 
 NAMESPACE = ObjectKey("", "Namespace", "", "qa")
 KEYS = [NAMESPACE, *(ObjectKey("apps", "Deployment", "qa", f"whale-{index}") for index in range(4))]
@@ -49,6 +50,17 @@ def test_a_create_never_meets_an_object_that_was_not_adopted_or_refused(
     found = compared(planned, known, live)
     collisions = {key for key in planned if key not in known and key in live and not live[key].leaving}
     assert collisions <= set(found.adopt) | set(found.foreign)
+
+
+def test_a_claim_that_was_made_anew_is_not_called_gone() -> None:
+    """`migrate` and `rebind` make claims anew, with their data."""
+    gone, leaving, anew = (ObjectKey("", "PersistentVolumeClaim", "qa", name) for name in ("gone", "leaving", "anew"))
+    live = {anew: LiveObject("b", "qa", "x"), leaving: LiveObject("a", "qa", "x", leaving=True)}
+    said: dict[str, str] = {}
+    report = cast(Any, SimpleNamespace(say=lambda label, text: said.update({label: text})))
+    tell(report, Comparison(lost=(anew, gone, leaving)), Verdict(), live)
+    assert said["warning"] == "claims are gone, and their volumes' state: gone, leaving; new ones take their place"
+    assert said["refreshing"] == "claims that were made anew are taken as they are: anew"
 
 
 @given(planned_keys, records, clusters)

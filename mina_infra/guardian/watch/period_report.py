@@ -58,7 +58,7 @@ def _facts(period: Period) -> Sequence[str]:
     if period.production is not None:
         made = period.production
         facts.append(
-            f"{made.blocks} blocks in {made.slots:.0f} slots: {made.fill:.1%} filled, {made.expected:.1%} expected; "
+            f"{made.blocks} blocks in {made.slots:.1f} slots: {made.fill:.1%} filled, {made.expected:.1%} expected; "
             f"{made.active_stake:.0%} of the stake would explain that"
         )
     height, synced, expected = (period.figures.get(name) for name in ("height", "synced", "expected"))
