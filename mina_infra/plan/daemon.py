@@ -90,7 +90,7 @@ def _ports(common: Common, node: Node) -> list[Manifest]:
         port("client-port", ports.CLIENT),
         port("graphql-port", ports.GRAPHQL),
         *limited,
-        port("metrics-port", ports.metrics(node.role)),
+        port(ports.METRICS_PORT, ports.metrics(node.role)),
         port("external-port", node.external_port),
     ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mina_infra.plan import labels
+from mina_infra.plan import labels, ports
 from mina_infra.plan.objects import Manifest, PlannedObject
 from mina_infra.plan.prometheus import Group, rules
 from mina_infra.spec import Monitoring, TestnetSpec
@@ -62,12 +62,16 @@ def _planned(
 
 
 def _scrape(network: WatchedNetwork) -> Manifest:
-    """The metrics port of every daemon: ten pods or two hundred are one object."""
+    """Every daemon and archive process: ten pods or two hundred are one object. No port of that name, no target."""
+    interval = f"{network.scrape_s}s"
     return {
         "namespaceSelector": {"matchNames": [network.spec.namespace]},
         "selector": {"matchLabels": {labels.TESTNET: network.spec.name}},
         "podTargetLabels": _POD_LABELS,
-        "podMetricsEndpoints": [{"port": "metrics-port", "path": "/metrics", "interval": f"{network.scrape_s}s"}],
+        "podMetricsEndpoints": [
+            {"port": port, "path": "/metrics", "interval": interval}
+            for port in (ports.METRICS_PORT, ports.ARCHIVE_METRICS_PORT)
+        ],
     }
 
 

@@ -14,6 +14,8 @@ METRICS = 10001
 SEED_METRICS = 8081
 """Seeds publish 10001 and following for libp2p."""
 ARCHIVE = 3086
+ARCHIVE_METRICS = 10002
+"""Of the archive process; the daemon in the same pod has its own."""
 POSTGRES = 5432
 
 _FIRST_EXTERNAL = {
@@ -24,8 +26,11 @@ _FIRST_EXTERNAL = {
 }
 _FIRST_EXTERNAL_OTHER = 10909
 
+METRICS_PORT, ARCHIVE_METRICS_PORT = "metrics-port", "archive-metrics"
+"""Names of the container ports that Prometheus scrapes."""
+
 SHORT_NAMES = {
-    "client-port": "client", "graphql-port": "graphql", "limited-graphql": "limited-graphql", "metrics-port": "metrics",
+    "client-port": "client", "graphql-port": "graphql", "limited-graphql": "limited-graphql", METRICS_PORT: "metrics",
     "external-port": "p2p", "archive-port": "archive", "postgres-port": "postgres",
 }  # fmt: skip
 """Container port names of the charts and what the outputs document calls them."""

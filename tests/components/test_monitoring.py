@@ -155,20 +155,24 @@ def test_the_scrape_finds_the_daemons_and_gives_their_series_the_labels_of_the_r
     recording = declared_inside(OPERATOR)
     spec = recording.named("alerts-scrape-qa").inputs["spec"]
     plan = plan_testnet(parse_document(document_of("qa"), base=ROOT))
-    (endpoint,) = spec["podMetricsEndpoints"]
+    plan = plan_testnet(parse_document(document_of("qa"), base=ROOT))
     pods = [
         each.manifest["spec"]["template"] for each in plan.objects() if each.manifest["kind"] == "Deployment"
     ]  # fmt: skip
-    daemons = {node.name for node in plan.outputs.daemons()}
+    archives = {node.name for node in plan.outputs.nodes if node.role == "archive"}
     found = {
-        pod["metadata"]["labels"]["app"]
-        for pod in pods
-        if spec["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
-        and any(
-            port["name"] == endpoint["port"] for each in pod["spec"]["containers"] for port in each.get("ports", ())
-        )
+        endpoint["port"]: {
+            pod["metadata"]["labels"]["app"]
+            for pod in pods
+            if spec["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+            and any(
+                port["name"] == endpoint["port"] for each in pod["spec"]["containers"] for port in each.get("ports", ())
+            )
+        }
+        for endpoint in spec["podMetricsEndpoints"]
     }
-    assert found == daemons
+    assert archives
+    assert found == {"metrics-port": {node.name for node in plan.outputs.daemons()}, "archive-metrics": archives}
     for pod in pods:
         assert {"testnet", "app", "role", "class"} == set(spec["podTargetLabels"]) <= pod["metadata"]["labels"].keys()
     assert spec["namespaceSelector"] == {"matchNames": ["qa"]}

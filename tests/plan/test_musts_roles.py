@@ -318,3 +318,10 @@ AREAS = {
 def test_every_line_has_a_test(tests: type) -> None:
     found = [name.removeprefix("test_").replace("_", "-") for name in vars(tests) if name.startswith("test_")]
     assert found == names(AREAS[tests])
+
+
+def test_the_archive_process_serves_its_metrics_where_prometheus_looks() -> None:
+    for node in every_node("archive"):
+        args = node.container("archive")["args"]
+        port = next(each for each in node.container("archive")["ports"] if each["name"] == "archive-metrics")
+        assert args[args.index("--metrics-port") + 1] == str(port["containerPort"]) == "10002"

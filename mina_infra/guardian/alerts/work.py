@@ -167,7 +167,7 @@ def _missing(network: Network) -> Iterator[Rule]:
 
 
 def _archive(network: Network) -> Iterator[Rule]:
-    """Of an archive that exposes its own metrics (`-metrics-port` of mina-archive); silent where none does."""
+    """Of the archive process, whose metrics are not its daemon's (docs/facts.md: mina/archive-metrics)."""
     series, pace, criteria = network.series, network.pace, network.criteria
     yield Rule(
         "ArchiveBehind", Severity.WARNING, "archive", "archive-behind",
