@@ -9,7 +9,7 @@ from mina_infra.guardian.alerts.daemons import chain_rules, network_of
 from mina_infra.guardian.alerts.mina import mina_rules
 from mina_infra.guardian.alerts.rule import PREFIX, Pace, Rule, Series, duration
 from mina_infra.guardian.alerts.watched import watch_rules
-from mina_infra.guardian.alerts.work import work_rules
+from mina_infra.guardian.alerts.work import absent_rule, work_rules
 from mina_infra.guardian.criteria import criteria_of
 from mina_infra.outputs import OutputsDocument
 
@@ -19,7 +19,10 @@ RuleProfile = Literal["guardian", "mina-alerts"]
 def daemon_rules(outputs: OutputsDocument, prefix: str = PREFIX) -> tuple[Rule, ...]:
     """The rules on the daemons' own metrics; none where no daemon should run."""
     network = network_of(outputs, criteria_of(outputs), prefix)
-    return (*chain_rules(network), *work_rules(network)) if network.daemons else ()
+    if not network.daemons:
+        return ()
+    rules = (*chain_rules(network), *work_rules(network))
+    return (*rules, absent_rule(network, rules))
 
 
 def watch_metric_rules(outputs: OutputsDocument) -> tuple[Rule, ...]:

@@ -1,10 +1,11 @@
-"""Rules on what the daemons do: transactions, proofs, coinbase, provers, and whether they live at all."""
+"""Rules on what the daemons do: transactions, proofs, coinbase, provers, and whether they say anything at all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
-from mina_infra.guardian.alerts.daemons import HEIGHT, ILL_SHARE, PEERS, RECEIVED, TIP_TIME, UPTIME, Network
+from mina_infra.guardian.alerts.daemons import HEIGHT, ILL_SHARE, UPTIME, Network
 from mina_infra.guardian.alerts.rule import Rule
 from mina_infra.guardian.mina_alerts import Severity
 
@@ -17,9 +18,10 @@ PENDING_WORK = "Snark_work_pending_snark_work"
 WON = "Block_producer_slots_won"
 PRODUCED = "Block_producer_blocks_produced"
 INVALID_PROOF = "Rejected_blocks_invalid_proof"
-ARCHIVE_HEIGHT = "Archive_max_block_height"
-ARCHIVE_MISSING = "Archive_missing_blocks"
-ARCHIVE_UNPARENTED = "Archive_unparented_blocks"
+ARCHIVE = "Archive_"
+ARCHIVE_HEIGHT = f"{ARCHIVE}max_block_height"
+ARCHIVE_MISSING = f"{ARCHIVE}missing_blocks"
+ARCHIVE_UNPARENTED = f"{ARCHIVE}unparented_blocks"
 
 EMPTY_BLOCKS = 5
 """Mina's NoTransactionsInSeveralBlocks; judged only while transactions wait."""
@@ -39,7 +41,7 @@ SENDERS = frozenset({"user-agent"})
 
 
 def work_rules(network: Network) -> Iterator[Rule]:
-    """Inclusion, provers, crashes and missing metrics."""
+    """Inclusion, provers, crashes and missing nodes."""
     yield from _inclusion(network)
     yield from _provers(network)
     yield from _crashes(network)
@@ -134,7 +136,7 @@ def _crashes(network: Network) -> Iterator[Rule]:
 
 
 def _missing(network: Network) -> Iterator[Rule]:
-    """The twins of every rule that compares: what is not there is neither small nor large."""
+    """Nodes that have vanished from the metrics."""
     series, pace, expected = network.series, network.pace, network.daemons
     long = pace.seconds(network.criteria.behind_fail_slots)
     present = f"count by (testnet) ({series.node(UPTIME)})"
@@ -151,18 +153,6 @@ def _missing(network: Network) -> Iterator[Rule]:
         "{{ $labels.testnet }}: {{ $value | humanizePercentage }} of the nodes have no metrics",
         "They are down, or Prometheus does not reach them: `mina-infra verify` tells which.",
         lasting_s=long,
-    )  # fmt: skip
-    used = [UPTIME, HEIGHT, TIP_TIME, PEERS, RECEIVED, EMPTY, COINBASE, POOL, PENDING_WORK]
-    parts = [
-        f'label_replace(absent_over_time({series.one(name)}[{duration}]), "metric", "{name}", "", "")'
-        for duration in (pace.span(network.criteria.behind_fail_slots),)
-        for name in used
-    ]
-    yield Rule(
-        "MetricsAbsent", Severity.CRITICAL, "answers", "no-metrics",
-        "\nor ".join(parts),
-        "{{ $labels.testnet }}: no node has the metric {{ $labels.metric }}; its alerts are blind",
-        "Does Prometheus scrape this testnet, and is the prefix of the metrics right?",
     )  # fmt: skip
 
 
@@ -184,4 +174,25 @@ def _archive(network: Network) -> Iterator[Rule]:
         "{{ $labels.app }}: {{ $value }} blocks are missing or have no parent",
         "One that is on its way is no gap. Fill them from the precomputed blocks or another archive.",
         lasting_s=pace.seconds(criteria.fork_lasting_slots),
+    )  # fmt: skip
+
+
+def absent_rule(network: Network, rules: Iterable[Rule]) -> Rule:
+    """The twin of every rule that compares: what is not there is neither small nor large.
+
+    Of an archive's metrics there is none, because not every archive exposes them.
+    """
+    prefix = f"{network.series.prefix}_"
+    used = dict.fromkeys(name for rule in rules for name in re.findall(rf"\b{prefix}(\w+)\{{", rule.expr))
+    window = network.pace.span(network.criteria.behind_fail_slots)
+    parts = [
+        f'label_replace(absent_over_time({network.series.one(name)}[{window}]), "metric", "{name}", "", "")'
+        for name in used
+        if not name.startswith(ARCHIVE)
+    ]
+    return Rule(
+        "MetricsAbsent", Severity.CRITICAL, "answers", "no-metrics",
+        "\nor ".join(parts),
+        "{{ $labels.testnet }}: no node has the metric {{ $labels.metric }}; its alerts are blind",
+        "Does Prometheus scrape this testnet, and is the prefix of the metrics right?",
     )  # fmt: skip

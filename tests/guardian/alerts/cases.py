@@ -136,6 +136,7 @@ CASES: tuple[Case, ...] = (
     Case("nobody has metrics", ("MetricsAbsent",),
          dict.fromkeys((UPTIME, HEIGHT, TIP, PEERS, RECEIVED, EMPTY, COINBASE, POOL, PENDING, WON))),
     Case("a metric lost its name in a new version", ("MetricsAbsent",), {POOL: None}),
+    Case("and so did that of an alert which fires rarely", ("MetricsAbsent",), {FORK: None}),
     Case("an archive five blocks behind", more={ARCHIVE.format("max_block_height"): behind(5)}),
     Case("an archive six blocks behind", ("ArchiveBehind",),
          more={ARCHIVE.format("max_block_height"): behind(6)}),

@@ -87,6 +87,14 @@ def test_the_prefix_of_the_metrics_is_a_parameter() -> None:
     assert any('Mina_Network_peers{testnet="qa"}' in rule.expr for rule in found)
 
 
+def test_every_metric_that_a_rule_compares_is_missed_when_it_vanishes() -> None:
+    *rules, absent = daemon_rules(outputs())
+    compared = {name for rule in rules for name in re.findall(r"\b(Coda_\w+)\{", rule.expr)} - ARCHIVE
+    assert absent.name == "MetricsAbsent"
+    assert set(re.findall(r"absent_over_time\((Coda_\w+)\{", absent.expr)) == compared
+    assert len(compared) > 15
+
+
 def test_the_rules_use_only_metrics_that_exist() -> None:
     """Those of the simulated daemon, which are mina's, and those that the watch exports."""
     known = simulated_names() | {metric.name for metric in METRICS} | ARCHIVE
