@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mina_infra.cluster.api import NAMESPACE, KubeApi
-from mina_infra.errors import ClusterError, EngineError
+from mina_infra.errors import ClusterError, MinaInfraError
 from mina_infra.plan import labels
 from mina_infra.spec.values import Duration
 
@@ -68,11 +68,13 @@ async def renew(api: KubeApi, testnet: str, length: Duration, now: datetime) -> 
     """Let a testnet live at least `length` from now; its lifetime before and after.
 
     The renewal is an annotation of the live namespace that no plan names: `up` and `refresh` leave it alone, and it
-    goes with the namespace. Raises ClusterError when there is no such testnet, EngineError when it does not end anyway.
+    goes with the namespace. Raises ClusterError when there is no such testnet, MinaInfraError when it never ends.
     """
     before = await _ours(api, testnet)
     if before.ttl is None:
-        raise EngineError(f"testnet '{testnet}' has no ttl: it lives until it is destroyed, there is nothing to renew")
+        raise MinaInfraError(
+            f"testnet '{testnet}' has no ttl: it lives until it is destroyed, there is nothing to renew"
+        )
     until = now + timedelta(seconds=length.seconds)
     if before.expires is not None and until <= before.expires:
         return before, before

@@ -17,7 +17,7 @@ from mina_infra.cli.orphans import orphans
 from mina_infra.cluster.api import CLAIM, NAMESPACE, PERSISTENT_VOLUME, SNAPSHOT_CONTENT, VOLUME_SNAPSHOT, KubeApi
 from mina_infra.engine import run
 from mina_infra.engine.settle import wait_until_running
-from mina_infra.errors import ClusterError, EngineError
+from mina_infra.errors import ClusterError, EngineError, MinaInfraError
 from mina_infra.hygiene.expire import Standing, judge, see
 from mina_infra.hygiene.lifetime import lifetime, renew
 from mina_infra.local.control_plane import EmbeddedCluster
@@ -81,8 +81,9 @@ def test_what_does_not_end_cannot_be_renewed(make: Make) -> None:
     with pytest.raises(ClusterError, match="no testnet 'endless'"):
         testnet.ask(lambda api: renew(api, "endless", Duration("1h"), datetime.now(UTC)))
     run.up(testnet.env, testnet)
-    with pytest.raises(ClusterError, match="has no ttl"):
+    with pytest.raises(MinaInfraError, match="has no ttl") as told:
         testnet.ask(lambda api: renew(api, "endless", Duration("1h"), datetime.now(UTC)))
+    assert not isinstance(told.value, ClusterError), "the document's, not the cluster's"
 
 
 def test_expired_testnets_go_through_their_stack_and_no_other_is_touched(make: Make) -> None:
