@@ -84,7 +84,7 @@ def run(kubeconfig: Path, pods: list[str]) -> Course:
 def _process(kubeconfig: Path, pod: str) -> tuple[PodCost, list[str]]:
     started = time.monotonic()
     for _ in range(TRIES):
-        time.sleep(SLEEP_S)
+        time.sleep(SLEEP_S)  # the script that is measured really waits so, whether or not the port-forward is there
         for _ in range(QUESTIONS):
             try:
                 chain = asyncio.run(_best_chain(kubeconfig, pod))

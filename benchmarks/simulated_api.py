@@ -198,7 +198,7 @@ class Front:
         if words[-2:-1] == ["namespaces"]:
             labels = await self.cluster.namespace_labels()
             return 200, _json({"kind": "Namespace", "metadata": {"name": words[-1], "labels": labels}})
-        if words[-2:] == ["proxy", "graphql"]:
+        if words[-2:-1] == ["proxy"]:
             pod, _, port = words[-3].partition(":")
             return await self._daemon(pod, body, int(port))
         if words[-1] == "log":
@@ -229,6 +229,8 @@ class Front:
         if node in self.silent:
             await asyncio.sleep(3600)  # not an Event that nobody holds: its waiter would be collected and cut off
         await asyncio.sleep(ANSWER_SECONDS)
+        if port == _PORTS["metrics-port"]:
+            return 200, await self.cluster.metrics(pod, port)
         network = self.cluster.network
         network.network.advance(time.time() * 1000)
         return 200, network.answers.reply(network.network.nodes[node], body, limited=port == _PORTS["limited-graphql"])

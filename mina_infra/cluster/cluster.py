@@ -31,7 +31,7 @@ STREAMS = 128
 DAEMON = "mina"
 """The daemon's container; other names are of deployments that are not ours."""
 
-GRAPHQL = "/graphql"
+GRAPHQL, METRICS = "/graphql", "/metrics"
 
 
 class Cluster(Protocol):
@@ -167,14 +167,19 @@ class KubeCluster:
         return await self._stream(lambda: self._roads.ask(Door(pod, port, limited), body))
 
     async def _post(self, road: Road, door: Door, body: bytes) -> bytes:
-        port = door.port(road)
+        return await self._http(road, door.pod, door.port(road), GRAPHQL, body)
+
+    async def _http(self, road: Road, pod: str, port: int, target: str, body: bytes | None) -> bytes:
+        """POST of a body, GET without one."""
         if road is Road.DIRECT:
-            return await posts.direct(self._api.plain, await self._address(door.pod), port, GRAPHQL, body)
+            return await posts.direct(self._api.plain, await self._address(pod), port, target, body)
         if road is Road.PROXY:
-            return await posts.proxy(self._api, self._namespace, door.pod, port, GRAPHQL, body)
+            return await posts.proxy(self._api, self._namespace, pod, port, target, body)
         if road is Road.EXEC:
-            return await posts.inside(self._api, self._namespace, door.pod, DAEMON, port, GRAPHQL, body)
-        return await post_json(self._api, self._namespace, door.pod, port, GRAPHQL, body)
+            return await posts.inside(self._api, self._namespace, pod, DAEMON, port, target, body)
+        if body is None:
+            return await get_text(self._api, self._namespace, pod, port, target)
+        return await post_json(self._api, self._namespace, pod, port, target, body)
 
     async def _address(self, pod: str) -> str:
         """The pod's address, from the last list of pods if it was in there."""
@@ -187,7 +192,9 @@ class KubeCluster:
         return self._addresses[pod]
 
     async def metrics(self, pod: str, port: int) -> bytes:
-        return await self._stream(lambda: get_text(self._api, self._namespace, pod, port, "/metrics"))
+        # Unlike the full GraphQL, this port is open to the pod network: Prometheus reads it there.
+        road = self._roads.road_to(Door(pod, port, limited=port))
+        return await self._stream(lambda: self._http(road, pod, port, METRICS, None))
 
     async def read_log(self, pod: str, container: str, part: LogRange = LogRange()) -> bytes:  # noqa: B008 (frozen)
         return await self._stream(lambda: read_log(self._api, self._namespace, pod, container, part))

@@ -1,4 +1,4 @@
-"""A POST of JSON to a pod by each road: the body of a 2xx answer, at most MAX_BODY bytes of it.
+"""A POST of JSON to a pod by each road, or a GET where there is no body: of a 2xx answer MAX_BODY bytes at most.
 
 All raise PortRefusedError (nothing listens), BadReplyError (no answer of that kind), ApiStatusError (the API server
 says no), ForwardFailedError or DroppedError (the road). None has a timeout of its own.
@@ -32,11 +32,11 @@ CURL_SECONDS = 5
 _CURL_REFUSED, _CURL_TOO_LARGE, _CURL_TIMEOUT = 7, 63, 28
 
 
-async def direct(http: httpx2.AsyncClient, address: str, port: int, target: str, body: bytes) -> bytes:
+async def direct(http: httpx2.AsyncClient, address: str, port: int, target: str, body: bytes | None) -> bytes:
     """To the pod's address. `http` carries no credentials: those are the API server's alone."""
     host = f"[{address}]" if ":" in address else address
     try:
-        return body_of(await _post(http, f"http://{host}:{port}{target}", body))
+        return body_of(await _exchange(http, f"http://{host}:{port}{target}", body))
     except httpx2.ConnectError as error:
         if _was_refused(error):
             raise PortRefusedError(f"{address}:{port}: connection refused") from error
@@ -45,11 +45,11 @@ async def direct(http: httpx2.AsyncClient, address: str, port: int, target: str,
         raise DroppedError(f"{address}:{port}: {type(error).__name__} {error}".rstrip()) from error
 
 
-async def proxy(api: KubeApi, namespace: str, pod: str, port: int, target: str, body: bytes) -> bytes:
+async def proxy(api: KubeApi, namespace: str, pod: str, port: int, target: str, body: bytes | None) -> bytes:
     """Through the API server's pod proxy."""
     path = POD.path(namespace, f"{pod}:{port}", "proxy") + target
     try:
-        reply = await _post(api.http, path, body)
+        reply = await _exchange(api.http, path, body)
     except httpx2.HTTPError as error:
         raise DroppedError(f"proxy to {pod}:{port}: {type(error).__name__} {error}".rstrip()) from error
     if refusal := _of_the_api_server(reply):
@@ -57,10 +57,13 @@ async def proxy(api: KubeApi, namespace: str, pod: str, port: int, target: str, 
     return body_of(reply)
 
 
-async def inside(api: KubeApi, namespace: str, pod: str, container: str, port: int, target: str, body: bytes) -> bytes:
+async def inside(
+    api: KubeApi, namespace: str, pod: str, container: str, port: int, target: str, body: bytes | None
+) -> bytes:
     """By `curl` inside the container, which the daemon's image has and its readiness probe uses."""
     argv = ["curl", "-sS", "--max-time", f"{CURL_SECONDS}", "--max-filesize", f"{MAX_BODY}", "-w", "\n%{http_code}"]
-    argv += ["-H", "Content-Type: application/json", "-d", body.decode(), f"http://127.0.0.1:{port}{target}"]
+    argv += [] if body is None else ["-H", "Content-Type: application/json", "-d", body.decode()]
+    argv += [f"http://127.0.0.1:{port}{target}"]
     result = await exec_in_pod(api, namespace, pod, container, argv, timeout=CURL_SECONDS + 2)
     said = result.stderr.decode(errors="replace").strip()[:200] or f"curl ended with {result.exit_code}"
     if result.exit_code == _CURL_REFUSED:
@@ -77,8 +80,8 @@ async def inside(api: KubeApi, namespace: str, pod: str, container: str, port: i
     return body_of(HttpReply(int(code), answer))
 
 
-async def _post(http: httpx2.AsyncClient, url: str, body: bytes) -> HttpReply:
-    async with http.stream("POST", url, content=body, headers=dict(JSON)) as response:
+async def _exchange(http: httpx2.AsyncClient, url: str, body: bytes | None) -> HttpReply:
+    async with http.stream("GET" if body is None else "POST", url, content=body, headers=dict(JSON)) as response:
         return HttpReply(response.status_code, await read_bounded(response.aiter_bytes()))
 
 

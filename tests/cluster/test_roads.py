@@ -236,6 +236,41 @@ def test_port_forward_and_exec_lead_to_the_full_port(tmp_path: Path) -> None:
     assert against(curl, tmp_path, ask(Road.EXEC)) == ANSWER
 
 
+def test_metrics_take_the_road_that_was_found(tmp_path: Path) -> None:
+    text = b"Mina_daemon_uptime 1\n"
+
+    def read(road: Road | None) -> Callable[[KubeApi], Awaitable[bytes]]:
+        async def question(api: KubeApi) -> bytes:
+            cluster = KubeCluster(api, "ns", usual_roads({}))
+            cluster._roads.chosen = road
+            return await cluster.metrics("pod-1", 10001)
+
+        return question
+
+    async def proxied(call: Call) -> None:
+        assert call.path == "/api/v1/namespaces/ns/pods/pod-1:10001/proxy/metrics"
+        assert "content-length" not in call.headers
+        await call.plain(200, text)
+
+    async def forwarded(call: Call) -> None:
+        assert call.path.endswith("/portforward?ports=10001")
+        await call.upgrade("v4.channel.k8s.io")
+        await call.send(*PORT_FRAMES)
+        assert b"GET /metrics" in await call.receive()
+        await call.send(b"\x00HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text))
+
+    async def curl(call: Call) -> None:
+        assert call.path.endswith("command=http%3A%2F%2F127.0.0.1%3A10001%2Fmetrics")
+        assert "command=-d" not in call.path
+        await call.upgrade("v5.channel.k8s.io")
+        await call.send(b"\x01" + text + b"\n200", b'\x03{"status": "Success"}')
+
+    assert against(proxied, tmp_path, read(Road.PROXY)) == text
+    assert against(forwarded, tmp_path, read(Road.PORT_FORWARD)) == text
+    assert against(forwarded, tmp_path, read(None)) == text
+    assert against(curl, tmp_path, read(Road.EXEC)) == text
+
+
 @pytest.mark.parametrize(
     ("code", "error"),
     [(7, PortRefusedError), (28, NoAnswerError), (63, BadReplyError), (6, ForwardFailedError)],
