@@ -10,6 +10,7 @@ from mina_infra.cli.known import known_issues_of
 from mina_infra.cli.operate import PLANNED, Deployed
 from mina_infra.cli.options import Json
 from mina_infra.cli.place import Place
+from mina_infra.cli.watch import seconds_of
 from mina_infra.errors import EngineError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _intake(place: Place, document: "OutputsDocument", since: str, known: Path |
 
     entries = known_issues_of(place, known)
     now = datetime.now(UTC)
-    start = now - _length(since)
+    start = now - timedelta(seconds=seconds_of("--since", since))
     older: tuple[Crash, ...] = _history(place, document, start) if history else ()
     seen = place.ask(lambda api: _look(api, document, start.timestamp()))
     groups = grouped(merged(seen.found, older))
@@ -102,12 +103,3 @@ def _history(place: Place, document: "OutputsDocument", since: datetime) -> "tup
             "mina-infra:monitoring: {google: {project: ..., cluster: ..., channels: [...]}}"
         )
     return asyncio.run(look(Query(connect(google.project), google.cluster, document.namespace, since)))
-
-
-def _length(text: str) -> timedelta:
-    from mina_infra.spec.values import Duration
-
-    try:
-        return timedelta(seconds=Duration(text).seconds)
-    except ValueError as error:
-        raise EngineError(f"--since: {error}") from error

@@ -152,7 +152,8 @@ async def _road(api: KubeApi, namespace: str, road: Road, door: Door, pod: Pod) 
     try:
         async with asyncio.timeout(ROAD_SECONDS):
             reply = await cluster.graphql(pod.name, query("status"), port=door.full, limited=door.limited)
-        return True, f"answers, {decode_status(reply).sync_status}, build {decode_status(reply).commit_id[:8]}"
+        status = decode_status(reply)
+        return True, f"answers, {status.sync_status}, build {status.commit_id[:8]}"
     except TimeoutError:
         return False, f"no answer within {ROAD_SECONDS:g} s"
     except (ClusterError, GraphQLError) as error:
