@@ -47,7 +47,8 @@ def crashes(
     """What has crashed, one line for each bug, however many nodes it met; with --issue the text to file.
 
     Asked are the pods, the previous logs of restarted containers and the cluster's events. Shutdowns, evictions and
-    deletions are no crashes. Exit code 0: nothing new has crashed. 1: something has. 2: could not tell.
+    deletions are no crashes. The account needs the role observer (`mina-infra rbac`). Exit code 0: nothing new has
+    crashed. 1: something has. 2: could not tell.
     """
     from mina_infra.guardian.crashes import issue as issues
 

@@ -53,7 +53,8 @@ def verify(
     """Is the network healthy? Every check with its evidence. Exit code 0 healthy, 1 unstable, 2 could not tell.
 
     What should be there comes from the outputs document, never from what happens to answer. A network that still
-    starts is given until the deadline. On GitHub the report is added to the summary of the step.
+    starts is given until the deadline. On GitHub the report is added to the summary of the step. The account needs the
+    roles observer and exec, for --join also join (`mina-infra rbac`).
     """
     from mina_infra.guardian.report import format_of, render, write
 

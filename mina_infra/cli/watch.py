@@ -74,7 +74,8 @@ def watch(
     """Look again and again, and report only what changes: an incident that opens, gets worse or is over.
 
     What was seen is kept, so that a watch which was killed goes on without telling anything twice, and `report` can
-    say how the day was. Exit code by the last look: 0 healthy, 1 unstable, 2 could not tell; also after Ctrl-C.
+    say how the day was. Exit code by the last look: 0 healthy, 1 unstable, 2 could not tell; also after Ctrl-C. The
+    account needs the roles observer and exec (`mina-infra rbac`).
     """
     from mina_infra.guardian.watch.sinks import Webhook
 
