@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group, Parameter
 from rich.console import Console
 
 import mina_infra
@@ -19,58 +19,53 @@ Exit codes: 0 done and healthy, 1 failed or unstable, 2 could not tell, 130 inte
 """
 
 # Named, not imported: a command loads its own modules when it is called, so `verify` does not pay for `plan` or `up`.
-COMMANDS = (
-    "deploy:plan",
-    "alerts:alerts",
-    "alerts:dashboard",
-    "deploy:up",
-    "deploy:preview",
-    "deploy:destroy",
-    "deploy:outputs",
-    "deploy:pulumi",
-    "verdict:verify",
-    "verdict:explain",
-    "crashes:crashes",
-    "join:join",
-    "access:doctor",
-    "access:rbac",
-    "operate:seeds",
-    "operate:publish",
-    "operate:post_deploy",
-    "watch:watch",
-    "report:report",
-    "lifecycle:pause",
-    "lifecycle:resume",
-    "recover:recover",
-    "rebind:volumes",
-    "rebind:rebind",
-    "jobs:check_state",
-    "clone:clone",
-    "bench_storage:bench_storage",
-    "hygiene:renew",
-    "hygiene:expire",
-    "orphans:orphans",
-    "cost:cost",
-    "snapshots:snapshot",
-    "snapshots:snapshots",
-    "migrate:migrate",
-)
+# In the order of a testnet's life.
+COMMANDS = {
+    "Deploy": (
+        "deploy:plan", "deploy:preview", "deploy:up", "operate:post_deploy", "deploy:outputs", "deploy:destroy",
+        "recover:recover", "deploy:pulumi",
+    ),
+    "Is the network healthy?": (
+        "verdict:verify", "watch:watch", "report:report", "verdict:explain", "crashes:crashes", "join:join",
+        "access:doctor", "access:rbac", "alerts:alerts", "alerts:dashboard",
+    ),
+    "Publish": ("operate:seeds", "operate:publish"),
+    "Volumes and state": (
+        "rebind:volumes", "lifecycle:pause", "lifecycle:resume", "snapshots:snapshot", "snapshots:snapshots",
+        "clone:clone", "migrate:migrate", "rebind:rebind", "jobs:check_state",
+    ),
+    "Cost and what is left over": (
+        "cost:cost", "orphans:orphans", "hygiene:expire", "hygiene:renew", "bench_storage:bench_storage",
+    ),
+}  # fmt: skip
+
+
+def _default(value: object) -> str | None:
+    """What the help shows as an option's default: nothing for a switch that is off or a list without entries."""
+    if value in (None, False, "", ()):
+        return None
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
 
 app = App(
     name="mina-infra",
     help=HELP,
     version=lambda: mina_infra.__version__,
     help_format="markdown",
+    default_parameter=Parameter(show_default=_default),
+    group_commands=Group("Help", sort_key=len(COMMANDS) + 1),
     suppress_keyboard_interrupt=False,
 )
-for command in COMMANDS:
-    app.command(f"mina_infra.cli.{command}")
-app.command("mina_infra.cli.local:app", name="local")
+for order, (title, commands) in enumerate(COMMANDS.items()):
+    group = Group(title, sort_key=order)
+    for place, command in enumerate(commands):
+        app.command(f"mina_infra.cli.{command}", group=group, sort_key=place)
+app.command("mina_infra.cli.local:app", name="local", group=Group("On this machine", sort_key=len(COMMANDS)))
 
 
 def _describe(words: list[str]) -> None:
     """Load every command when the list of them is shown, because their docstrings say what they do."""
-    names = [*(command.partition(":")[2].replace("_", "-") for command in COMMANDS), "local"]
+    names = [word for word in app if not word.startswith("-")]
     if words and words[0] in (*names, "--version"):
         return
     for name in names:

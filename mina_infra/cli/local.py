@@ -19,7 +19,11 @@ from mina_infra.errors import EngineError
 if TYPE_CHECKING:
     from mina_infra.local.tools import Tools
 
-app = App(name="local", help="A cluster of its own on this machine, without any cloud, container engine or root.")
+app = App(
+    name="local",
+    group_commands="Commands",
+    help="A cluster of its own on this machine, without any cloud, container engine or root.",
+)
 
 
 @app.command

@@ -238,7 +238,7 @@ def tell(report: Report, difference: Comparison, volumes: Verdict, live: Live) -
     for pattern in volumes.idle:
         report.say("volumes", f"'{pattern}' of the allow list matches no volume in danger")
     if difference.adopt:
-        report.say("adopting", f"{len(difference.adopt)} objects of an interrupted run")
+        report.say("adopting", f"{len(difference.adopt)} objects that are there, ours by label, and not on record")
     if difference.lost:
         report.say("refreshing", f"{len(difference.lost)} recorded objects are gone from the cluster or were made anew")
     claims = [key for key in difference.lost if key.kind == CLAIM.kind]

@@ -145,8 +145,12 @@ class Survey:
 
     def now_of(self, node: str) -> float:
         """The network's time when a node was asked, ms since 1970: a sweep over many nodes takes a while."""
-        usual = median_low(answer.started for answer in self.answers.values())
-        return self.now_ms + (self.answers[node].started - usual) * 1000
+        return self.now_ms + (self.answers[node].started - self._asked) * 1000
+
+    @cached_property
+    def _asked(self) -> float:
+        """When the usual node was asked."""
+        return median_low(answer.started for answer in self.answers.values())
 
     def lag(self, node: str) -> tuple[int, Block | None]:
         """How many blocks the node lacks, and the oldest of them.

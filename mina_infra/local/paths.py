@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mina_infra.errors import ClusterError
+from mina_infra.errors import MinaInfraError
 
 DEFAULT_CLUSTER = "local"
 STATE_VARIABLE = "MINA_INFRA_STATE"
@@ -38,14 +38,14 @@ def tools_cache() -> Path:
 
 @dataclass(frozen=True)
 class ClusterPaths:
-    """The files of one embedded cluster. Raises ClusterError for a name that cannot be a folder and a context."""
+    """The files of one embedded cluster. Raises MinaInfraError for a name that cannot be a folder and a context."""
 
     name: str = DEFAULT_CLUSTER
     root: Path | None = None  # None: state_root()
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise ClusterError(
+            raise MinaInfraError(
                 f"{self.name!r} cannot name a cluster; allowed: 1 to 40 lower-case letters, digits and '-', "
                 "beginning and ending with a letter or digit"
             )

@@ -57,3 +57,9 @@ def test_the_first_page_lists_the_commands_and_exit_codes(mina_infra: Command) -
     said = " ".join(answer.out.split())
     assert "Exit codes: 0 done and healthy, 1 failed or unstable, 2 could not tell, 130 interrupted" in said
     assert mina_infra("--version").out.strip() == __version__
+
+
+def test_the_help_shows_no_default_of_a_switch_that_is_off(mina_infra: Command) -> None:
+    answer = mina_infra("verify", "--help")
+    assert "[default: local]" in answer.out
+    assert "False" not in answer.out

@@ -94,6 +94,11 @@ def test_one_block_without_coinbase_warns_three_fail(without: int, state: State,
     assert found.problems == (("no-coinbase",) if without else ())
 
 
+def test_no_coinbase_where_nobody_proves_names_who_is_missing() -> None:
+    assert "snark-coordinator" in finding(newest(3, coinbase=0, snark_jobs=0), proofs=False).summary
+    assert "snark-coordinator" not in finding(newest(3, coinbase=0)).summary
+
+
 def test_of_all_at_once_the_cause_comes_first() -> None:
     found = finding(newest(20, coinbase=0, commands=0, snark_jobs=0))
     assert found.problems == ("no-proofs", "no-transactions", "no-coinbase")

@@ -10,7 +10,7 @@ import threading
 import pytest
 import yaml
 
-from mina_infra.errors import ClusterError
+from mina_infra.errors import MinaInfraError
 from mina_infra.local import kwokctl, processes, raw_get
 from mina_infra.local.nodes import MAX_COUNT, PODS_PER_NODE, count_for, node_manifests
 from mina_infra.local.paths import ClusterPaths, state_root
@@ -99,7 +99,7 @@ def test_a_kwokctl_from_path_gets_no_binaries(tmp_path):
 
 @pytest.mark.parametrize("name", ["", "Up", "a_b", "-a", "a-", "a/b", "x" * 41])
 def test_names_that_are_no_folder_or_context_are_refused(name):
-    with pytest.raises(ClusterError, match="cannot name a cluster"):
+    with pytest.raises(MinaInfraError, match="cannot name a cluster"):
         ClusterPaths(name)
 
 

@@ -33,6 +33,7 @@ NO_TRANSACTIONS = "no-transactions"
 NO_COINBASE = "no-coinbase"
 
 _PROVERS = frozenset({"snark-coordinator", "snark-worker"})
+NO_PROVERS = "nobody is deployed to make the proofs that give blocks room (role snark-coordinator)"
 _ACTIONS = {
     NO_PROOFS: "look at the snark coordinator and its workers: do they get work, does the snark pool grow?",
     NO_TRANSACTIONS: "look at the user agents' logs and the transaction pools: are payments sent, are they refused?",
@@ -84,7 +85,7 @@ def judge(chain: Chain, due: Due, criteria: Criteria) -> Finding:
     parts = {
         NO_PROOFS: _proofs(chain, due, criteria),
         NO_TRANSACTIONS: _transactions(chain, blocks, due.load, criteria),
-        NO_COINBASE: _coinbase(blocks, criteria),
+        NO_COINBASE: _coinbase(blocks, due, criteria),
     }
     states = {part.state for part in parts.values()}
     state = next(each for each in (State.FAIL, State.UNKNOWN, State.PASS) if each in states)
@@ -163,11 +164,11 @@ def _proofs(chain: Chain, due: Due, criteria: Criteria) -> _Part:
     return _Part(None, "no proofs needed yet")
 
 
-def _coinbase(blocks: Sequence[Block], criteria: Criteria) -> _Part:
+def _coinbase(blocks: Sequence[Block], due: Due, criteria: Criteria) -> _Part:
     missing = [block for block in blocks if not block.coinbase]
     words = f"{len(blocks) - len(missing)} with a coinbase"
     if len(missing) >= criteria.coinbase_fail_blocks:
-        return _Part(State.FAIL, words)
+        return _Part(State.FAIL, words if due.proofs else f"{words}: {NO_PROVERS}")
     return _Part(State.PASS, words, f"no coinbase at height {missing[-1].height}" if missing else "")
 
 
