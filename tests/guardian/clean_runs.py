@@ -15,7 +15,6 @@ import itertools
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from random import Random
 
@@ -23,6 +22,7 @@ from mina_infra.guardian.findings import State
 from mina_infra.simulator import virtual_time
 from mina_infra.simulator.faults import Setup, staged
 from tests.guardian.looks import Looker
+from tests.guardian.many import run_each
 
 SLOTS_AN_HOUR = 20
 PAUSE_SLOTS = 0.97
@@ -91,10 +91,11 @@ async def _live(nodes: int, seed: int, hours: float, share: float) -> Run:
 def run_all(sizes: Sequence[int], seeds: int, hours: float, shares: Sequence[float], processes: int = 1) -> list[Run]:
     """Every size with every seed, with and without silent daemons."""
     work = [(n, seed, hours, share) for n, share, seed in itertools.product(sizes, shares, range(seeds))]
-    if processes <= 1:
-        return [live(*each) for each in work]
-    with ProcessPoolExecutor(processes) as pool:
-        return list(pool.map(live, *zip(*work, strict=True)))
+    return run_each(live, work, processes, _line)
+
+
+def _line(run: Run) -> str:
+    return f"{run.nodes} nodes, {run.silent} silent, seed {run.seed}: {run.looks} looks, {run.count} alarms"
 
 
 def as_text(runs: Sequence[Run]) -> str:

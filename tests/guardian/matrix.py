@@ -14,7 +14,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from random import Random
 
@@ -24,6 +23,7 @@ from mina_infra.simulator import virtual_time
 from mina_infra.simulator.faults import Fault, Weight, staged
 from tests.guardian.cases import CASES, SIDES, UNSEEN
 from tests.guardian.looks import Looker, Named
+from tests.guardian.many import run_each
 
 HEALTHY_SLOTS = 10
 """Slots with looks before the fault: what compares two looks has something to compare, and nothing may be named."""
@@ -130,10 +130,11 @@ def _wrong(fault: Fault, looker: Looker, guilty: frozenset[str]) -> str:
 def run_all(names: Iterable[str], seeds: Sequence[int], nodes: int, processes: int = 1) -> list[Outcome]:
     """Every fault with every seed."""
     work = [(name, seed, nodes) for name in names for seed in seeds]
-    if processes <= 1:
-        return [run_case(*each) for each in work]
-    with ProcessPoolExecutor(processes) as pool:
-        return list(pool.map(run_case, *zip(*work, strict=True), chunksize=4))
+    return run_each(run_case, work, processes, _line)
+
+
+def _line(outcome: Outcome) -> str:
+    return f"{outcome.fault}, seed {outcome.seed}: {'right' if outcome.right else 'WRONG'}"
 
 
 def as_text(outcomes: Sequence[Outcome]) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -22,6 +23,8 @@ from mina_infra.persistence.check_state import read_record
 from mina_infra.plan.check_scripts import FOLDER
 from mina_infra.plan.jobs import NODE_LABEL
 from tests.node.testnet import CHECK, DAEMON, NEXT_DAEMON, Testnet
+
+R = TypeVar("R")
 
 BUILT_IN = {"whale-1", "whale-2", "archive-1"}
 OWN = {"fish-1", "plain-1"}
@@ -52,6 +55,9 @@ class RealPlace(Place):
 
     def environment(self) -> EngineEnvironment:
         return self.testnet.env  # type: ignore[no-any-return]
+
+    def ask(self, question: Callable[[KubeApi], Awaitable[R]]) -> R:
+        return self.testnet.ask(question)  # type: ignore[no-any-return]
 
     def place(self) -> Place:
         return self
