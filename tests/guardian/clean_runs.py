@@ -1,6 +1,6 @@
 """Healthy networks for a simulated day: no check may ever fail or name a problem, and silence is never health.
 
-    python -m tests.guardian.clean_runs [--hours 24] [--seeds 20] [--nodes 20 --nodes 200] [--processes 2]
+    python -m tests.guardian.clean_runs [--hours 24] [--seeds 20] [--nodes 20 --nodes 200] [--silent 0.1] [...]
 
 Each network lives from its first slot, at 3 minutes a slot, with about a look of the watch in each of them on the
 virtual clock; once with every daemon answering, once with a tenth of them silent for good. Printed are looks, alarms
@@ -115,11 +115,14 @@ def main() -> int:
     parser.add_argument("--hours", type=float, default=24)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--nodes", type=int, action="append", help="repeatable; default 20 and 200")
+    parser.add_argument(
+        "--silent", type=float, action="append", help="share of the daemons; repeatable; default 0 and 0.1"
+    )
     parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
     started = time.monotonic()
     sizes = arguments.nodes or [20, 200]
-    runs = run_all(sizes, arguments.seeds, arguments.hours, (0.0, 0.1), arguments.processes)
+    runs = run_all(sizes, arguments.seeds, arguments.hours, arguments.silent or [0.0, 0.1], arguments.processes)
     print(as_text(runs))
     print(f"in {time.monotonic() - started:.0f} s")
     for run in runs:
