@@ -61,14 +61,14 @@ for order, (title, commands) in enumerate(COMMANDS.items()):
     for place, command in enumerate(commands):
         app.command(f"mina_infra.cli.{command}", group=group, sort_key=place)
 app.command("mina_infra.cli.local:app", name="local", group=Group("On this machine", sort_key=len(COMMANDS)))
+NAMES = tuple(word for word in app if not word.startswith("-"))
 
 
 def _describe(words: list[str]) -> None:
     """Load every command when the list of them is shown, because their docstrings say what they do."""
-    names = [word for word in app if not word.startswith("-")]
-    if words and words[0] in (*names, "--version"):
+    if words and words[0] in (*NAMES, "--version"):
         return
-    for name in names:
+    for name in NAMES:
         loaded = app[name]
         del app[name]
         app.command(loaded)

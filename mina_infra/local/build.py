@@ -7,6 +7,7 @@ import os
 import selectors
 import signal
 import subprocess
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +21,7 @@ from mina_infra.local import programs
 from mina_infra.local.programs import PROGRAMS, Version
 
 Report = Callable[[str], None]
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -84,28 +86,47 @@ def _run(command: list[str], source: Path, label: str, live: Report | None) -> N
     """Run a build in a process group of its own, so that an interruption ends the compilers that it started too."""
     environment = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off", "GO111MODULE": "on"}
     environment.pop("GOFLAGS", None)  # somebody's -mod or -tags would build something else than what the key says
+    child: subprocess.Popen[bytes] | None = None
     try:
-        child = subprocess.Popen(
-            command,
-            cwd=source,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise ToolError(f"{label}: cannot run go ({error.strerror})") from error
-    assert child.stdout
-    try:
+        with _undisturbed():
+            child = subprocess.Popen(
+                command,
+                cwd=source,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        assert child.stdout
         tail = _follow(child.stdout, label, live)
         code = child.wait()
-    except BaseException:  # KeyboardInterrupt above all
-        _kill_group(child)
+    except BaseException as error:  # KeyboardInterrupt above all
+        if child is not None:
+            _kill_group(child)
+        elif isinstance(error, OSError):
+            raise ToolError(f"{label}: cannot run go ({error.strerror})") from error
         raise
     if code:
         lines = "\n  ".join(tail)
         raise ToolError(f"{label}: go build failed with exit code {code} in {source}\n  {lines}")
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait for the end of the block: a process that is just being started is known to nobody yet."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # handlers run in the main thread alone
+        return
+    late: list[int] = []
+    before = {each: signal.signal(each, lambda number, _frame: late.append(number)) for each in _INTERRUPTIONS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if late:
+        signal.raise_signal(late[0])
 
 
 def _follow(output: IO[bytes], label: str, live: Report | None) -> deque[str]:

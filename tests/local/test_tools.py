@@ -155,3 +155,21 @@ def test_what_a_killed_builder_left_is_cleared(machine):
 def test_the_live_line_never_wraps(capsys):
     build.terminal_line(sys.stdout)("x" * 300)
     assert len(capsys.readouterr().out) < 120
+
+
+def test_an_interruption_while_the_compiler_is_being_started_ends_it_too(machine, monkeypatch):
+    install_go(machine, body="while :; do sleep 30; done")
+    started = []
+
+    def interrupted(*arguments, **options):
+        child = spawn(*arguments, **options)
+        started.append(child.pid)
+        signal.raise_signal(signal.SIGINT)  # before the caller has the child in its hands
+        return child
+
+    spawn = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tools.ensure_tools(lambda _line: None)
+    assert [_group(leader) for leader in started] == [[]]
+    assert cached(machine) == []
