@@ -48,7 +48,10 @@ async def _deeper(chain: Chain, narrow: LimitedPort, blocks: int) -> Chain:
     """The chain with so many blocks more below it. Raises ClusterError, GraphQLError."""
     walker, parent = Walker(), chain.oldest.parent_hash
     await walker.warm(narrow.block_at, chain.oldest.height, blocks)
-    if parent not in walker.known and await narrow.block(parent) is None:
-        return Chain(chain.blocks, to_root=True)
+    if parent not in walker.known:
+        block = await narrow.block(parent)
+        if block is None:
+            return Chain(chain.blocks, to_root=True)
+        walker.known[block.state_hash] = block
     below = await walker.chain(narrow.block, parent, blocks, blocks + 1)
     return Chain((*below.blocks, *chain.blocks), below.to_root)
